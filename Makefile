@@ -1,0 +1,72 @@
+# Two commands do everything on a fresh Debian or Ubuntu machine with Rust: `make demo`, `make test`.
+# What they build and download stays outside the tree, so that a second clone finds it ready.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+export SLUICE_CACHE ?= $(HOME)/.cache/sluice
+export CARGO_TARGET_DIR ?= $(SLUICE_CACHE)/target
+export SLUICE_BIN := $(CARGO_TARGET_DIR)/debug/sluice
+export SLUICE_PYTHON := $(SLUICE_CACHE)/venv/bin/python
+
+DEMO_ARGS ?=
+TEST_ARGS ?=
+BENCH_ARGS ?=
+
+# Modules declared by a macro are invisible to `cargo fmt`, so rustfmt gets the list of files.
+CRATES = engine udfs connectors sql flight-server benches
+RUST_FILES = find $(CRATES) -name '*.rs' -print0
+PYTHON_TESTS = find $(CRATES) -name 'test_*.py' -print0
+
+.PHONY: help setup setup-test build demo test test-rust test-python lint lint-deps fmt bench docs \
+  clean-kafka
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what building needs, if missing
+	@.ci/setup.sh build
+
+setup-test: setup ## install what the tests need besides: Java, Maven, Kafka, Python clients
+	@.ci/setup.sh test
+
+build: setup ## build the sluice binary
+	cargo build --locked --workspace --bins
+
+demo: build ## run the main job on generated logs; DEMO_ARGS='--for 30s' ends it by itself
+	@$(SLUICE_BIN) demo $(DEMO_ARGS)
+
+test: setup-test lint test-rust test-python ## run every check and test there is
+
+test-rust: setup-test ## run the Rust tests; TEST_ARGS='--test it redact' narrows them
+	cargo test --locked --workspace --no-fail-fast $(TEST_ARGS)
+
+test-python: setup-test build ## run the tests that drive the server with Python clients
+	@mapfile -d '' tests < <($(PYTHON_TESTS)); \
+	  [ $${#tests[@]} = 0 ] || $(SLUICE_PYTHON) -m pytest -q -p no:cacheprovider "$${tests[@]}"
+
+lint: setup-test ## check formatting and run clippy, warnings being errors
+	$(RUST_FILES) | xargs -0 rustfmt --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+lint-deps: setup ## check licences, sources and double versions; installs cargo-deny, which takes long
+	@command -v cargo-deny > /dev/null || cargo install --locked cargo-deny
+	cargo deny --locked check bans licenses sources
+
+fmt: setup-test ## format every Rust file
+	$(RUST_FILES) | xargs -0 rustfmt
+
+bench: setup-test ## run the benches against a real Kafka; BENCH_ARGS='--bench pipeline' narrows them
+	@export KAFKA_DIR=$(SLUICE_CACHE)/kafka/bench; \
+	  .ci/kafka.sh wipe; trap '.ci/kafka.sh wipe' EXIT; \
+	  started=$$(.ci/kafka.sh start); export SLUICE_KAFKA=$${started#kafka=}; \
+	  cargo bench --locked --package sluice-benches $(or $(BENCH_ARGS),--bench '*')
+
+docs: setup ## build the API documentation; a broken link is an error
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+
+clean-kafka: ## end the brokers that tests or benches left behind, and remove their data
+	@for dir in $(SLUICE_CACHE)/kafka/*/; do \
+	  [ ! -d "$$dir" ] || KAFKA_DIR=$$dir .ci/kafka.sh wipe; \
+	done

@@ -1,0 +1,115 @@
+//! Several writers at once, as processes are: separate handles, nothing shared but the disk.
+
+use super::*;
+use sluice_engine::error::Kind;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_writers_of_the_same_ranges_store_them_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (create(folder.path()).await, open(folder.path()).await);
+    for at in (0..50).step_by(5) {
+        let (first, second) = tokio::join!(
+            one.append(append(at, at + 5)),
+            other.append(append(at, at + 5))
+        );
+        let won = [first.is_ok(), second.is_ok()];
+        assert_ne!(won, [false, false], "{first:?} {second:?}");
+        for lost in [first, second].into_iter().filter_map(Result::err) {
+            assert_eq!(lost.kind(), Kind::Conflict, "{lost}");
+        }
+        let expected: Vec<i64> = (0..at + 5).collect();
+        assert_eq!(stored(&one).await, expected);
+        assert_eq!(next_offset(&other).await, Some(at + 5));
+    }
+    let commits = open(folder.path()).await.commits().await.unwrap();
+    let ranges: Vec<_> = commits.iter().flat_map(|commit| &commit.ranges).collect();
+    assert_eq!(ranges.len(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_writers_on_one_partition_one_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (create(folder.path()).await, open(folder.path()).await);
+    one.append(append(0, 5)).await.unwrap();
+    let mut twin = append(5, 9);
+    twin.rows = rows(vec![batch(5, 8)]);
+    twin.ranges[0].to = 8;
+    let (first, second) = tokio::join!(one.append(append(5, 9)), other.append(twin));
+    assert_eq!(
+        [first.is_ok(), second.is_ok()]
+            .iter()
+            .filter(|won| **won)
+            .count(),
+        1
+    );
+    let lost = first.err().or_else(|| second.err()).unwrap();
+    assert_eq!(lost.kind(), Kind::Conflict, "{lost}");
+    let next = next_offset(&one).await.unwrap();
+    assert_eq!(stored(&one).await, (0..next).collect::<Vec<_>>());
+    // The loser's files are gone with its rows.
+    assert_eq!(files(&folder.path().join("my logs")).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_on_different_partitions_all_win() {
+    let folder = tempfile::tempdir().unwrap();
+    create(folder.path()).await;
+    let mut writers = Vec::new();
+    for index in 0..4 {
+        let table = open(folder.path()).await;
+        writers.push(tokio::spawn(async move {
+            for at in 0..10 {
+                let mut one = append(at, at + 1);
+                one.ranges[0].partition = partition(index);
+                table.append(one).await.unwrap();
+            }
+        }));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let table = open(folder.path()).await;
+    assert_eq!(stored(&table).await.len(), 40);
+    let all: Vec<_> = (0..4).map(partition).collect();
+    assert_eq!(table.offsets("ingest", &all).await.unwrap(), [Some(10); 4]);
+    assert_eq!(table.commits().await.unwrap().len(), 41);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_may_create_one_location() {
+    let folder = tempfile::tempdir().unwrap();
+    let makers: Vec<_> = (0..8)
+        .map(|_| {
+            let definition = definition(folder.path());
+            tokio::spawn(async move { DeltaFormat::default().create(&definition).await })
+        })
+        .collect();
+    let mut identities = Vec::new();
+    for maker in makers {
+        identities.push(maker.await.unwrap().unwrap().identity());
+    }
+    identities.dedup();
+    assert_eq!(identities.len(), 1);
+    assert_eq!(open(folder.path()).await.commits().await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_see_whole_commits_while_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = create(folder.path()).await;
+    let reader = open(folder.path()).await;
+    let writer = tokio::spawn(async move {
+        for at in (0..100).step_by(5) {
+            table.append(append(at, at + 5)).await.unwrap();
+        }
+    });
+    let mut seen = 0;
+    while seen < 100 {
+        let rows = stored(&reader).await;
+        assert!(rows.len() >= seen, "{} rows after {seen}", rows.len());
+        seen = rows.len();
+        assert_eq!(rows, (0..seen as i64).collect::<Vec<_>>());
+        assert_eq!(seen % 5, 0);
+    }
+    writer.await.unwrap();
+}

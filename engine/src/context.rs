@@ -1,0 +1,160 @@
+//! DataFusion sessions: one shared memory pool and catalog, a fresh configuration for each session.
+//! The only place that makes a `SessionContext` or registers anything in one.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProviderList, SchemaProvider,
+};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::SessionState;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use crate::config::Query;
+use crate::error::Result;
+use crate::plugin::Plugin;
+
+/// The catalog that unqualified names are looked up in.
+pub const CATALOG: &str = "sluice";
+/// The schema of users' tables.
+pub const PUBLIC: &str = "public";
+/// The schema of tables about Sluice itself.
+pub const SYSTEM: &str = "system";
+
+/// Without a figure of the machine's memory, what queries may use.
+const MEMORY_FALLBACK_BYTES: usize = 2 << 30;
+
+/// Makes sessions.
+pub struct Contexts {
+    runtime: Arc<RuntimeEnv>,
+    functions: Plugin,
+    catalogs: Arc<dyn CatalogProviderList>,
+}
+
+impl fmt::Debug for Contexts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contexts").finish_non_exhaustive()
+    }
+}
+
+impl Contexts {
+    /// Sessions that share a memory pool as `query` sets it and know the functions of `plugin`.
+    ///
+    /// # Errors
+    /// When the spill directory cannot be made.
+    pub fn new(query: &Query, plugin: &Plugin) -> Result<Self> {
+        let bytes = query
+            .memory
+            .and_then(|size| usize::try_from(size.as_u64()).ok());
+        let bytes = bytes.unwrap_or_else(default_memory_bytes);
+        let runtime =
+            RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
+        Ok(Self {
+            runtime: runtime.build_arc()?,
+            functions: plugin.clone(),
+            catalogs: Arc::new(MemoryCatalogProviderList::new()),
+        })
+    }
+
+    /// Puts the schemas where sessions find them.
+    pub fn mount(&self, public: Arc<dyn SchemaProvider>, system: Arc<dyn SchemaProvider>) {
+        let catalog = Arc::new(Schemas { public, system });
+        self.catalogs.register_catalog(CATALOG.to_owned(), catalog);
+    }
+
+    /// A session of a user.
+    #[must_use]
+    pub fn session(&self) -> SessionContext {
+        SessionContext::new_with_state(self.state(SessionConfig::new()))
+    }
+
+    /// A session whose plans run in one piece, so that rows keep their order.
+    #[must_use]
+    pub fn in_order(&self) -> SessionContext {
+        let config = SessionConfig::new().with_target_partitions(1);
+        SessionContext::new_with_state(self.state(config))
+    }
+
+    /// A state for planning definitions: functions and formats, no tables.
+    #[must_use]
+    pub fn planner(&self) -> SessionState {
+        SessionStateBuilder::new()
+            .with_config(settings(SessionConfig::new()))
+            .with_runtime_env(Arc::clone(&self.runtime))
+            .with_default_features()
+            .build()
+    }
+
+    fn state(&self, config: SessionConfig) -> SessionState {
+        let mut builder = SessionStateBuilder::new()
+            .with_config(settings(config).with_create_default_catalog_and_schema(false))
+            .with_runtime_env(Arc::clone(&self.runtime))
+            .with_catalog_list(Arc::clone(&self.catalogs))
+            .with_default_features();
+        let Plugin {
+            scalars,
+            aggregates,
+            windows,
+            ..
+        } = &self.functions;
+        builder
+            .scalar_functions()
+            .get_or_insert_default()
+            .extend(scalars.iter().cloned());
+        builder
+            .aggregate_functions()
+            .get_or_insert_default()
+            .extend(aggregates.iter().cloned());
+        builder
+            .window_functions()
+            .get_or_insert_default()
+            .extend(windows.iter().cloned());
+        builder.build()
+    }
+}
+
+fn settings(config: SessionConfig) -> SessionConfig {
+    let mut config = config
+        .with_information_schema(true)
+        .with_default_catalog_and_schema(CATALOG, PUBLIC);
+    let options = config.options_mut();
+    // Stored types and wire types are plain UTF-8; views would only be cast at both ends.
+    options.sql_parser.map_string_types_to_utf8view = false;
+    config
+}
+
+/// 40 % of the machine's memory: resident memory runs to a multiple of the pool.
+fn default_memory_bytes() -> usize {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = total.and_then(|rest| rest.split_whitespace().next()?.parse::<usize>().ok());
+    kib.map_or(MEMORY_FALLBACK_BYTES, |kib| kib * 1024 / 5 * 2)
+}
+
+#[derive(Debug)]
+struct Schemas {
+    public: Arc<dyn SchemaProvider>,
+    system: Arc<dyn SchemaProvider>,
+}
+
+impl CatalogProvider for Schemas {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn schema_names(&self) -> Vec<String> {
+        vec![PUBLIC.to_owned(), SYSTEM.to_owned()]
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        match name {
+            PUBLIC => Some(Arc::clone(&self.public)),
+            SYSTEM => Some(Arc::clone(&self.system)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! One engine for each process and data directory: what `main` composes and front ends talk to.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::authority::Authority;
+use crate::catalog::{Catalog, PublicSchema};
+use crate::commands::Commands;
+use crate::config::Config;
+use crate::context::Contexts;
+use crate::error::Result;
+use crate::pipeline::Pipelines;
+use crate::pipeline::status::PipelineProgress;
+use crate::plugin::Plugin;
+use crate::runtime::Cpu;
+use crate::session::Session;
+use crate::store::Store;
+use crate::system::SystemSchema;
+
+/// The engine.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    contexts: Arc<Contexts>,
+    catalog: Arc<Catalog>,
+    pipelines: Arc<Pipelines>,
+    commands: Arc<Commands>,
+}
+
+impl Engine {
+    /// Opens the data directory `data`, or with `None` a temporary one that goes with the engine.
+    /// Starts nothing. Must be called inside the I/O runtime.
+    ///
+    /// # Errors
+    /// When another process owns the directory, or it cannot be read.
+    pub async fn open(config: Config, plugin: Plugin, data: Option<&Path>) -> Result<Arc<Self>> {
+        let store = match data {
+            Some(folder) => Store::open(folder)?,
+            None => Store::temporary()?,
+        };
+        let cpu = Cpu::new()?;
+        let contexts = Arc::new(Contexts::new(&config.query, &plugin)?);
+        let catalog = Arc::new(Catalog::open(store, plugin.clone(), contexts.planner())?);
+        let pipelines = Arc::new(Pipelines::new(
+            Arc::clone(&catalog),
+            Arc::clone(&contexts),
+            Arc::clone(&cpu),
+            config.pipeline.clone(),
+        ));
+        let commands = Arc::new(Commands {
+            catalog: Arc::clone(&catalog),
+            pipelines: Arc::clone(&pipelines),
+            cpu,
+            query_timeout: config.query.timeout,
+            default_table: plugin.default_table,
+            runs_pipelines: AtomicBool::new(false),
+        });
+        let system = SystemSchema {
+            catalog: Arc::clone(&catalog),
+            pipelines: Arc::downgrade(&pipelines),
+            functions: plugin,
+        };
+        contexts.mount(
+            Arc::new(PublicSchema(Arc::clone(&catalog))),
+            Arc::new(system),
+        );
+        Ok(Arc::new(Self {
+            config,
+            contexts,
+            catalog,
+            pipelines,
+            commands,
+        }))
+    }
+
+    /// The settings it was opened with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A new session with settings of its own.
+    #[must_use]
+    pub fn session(&self, authority: Authority) -> Session {
+        Session::new(
+            self.contexts.session(),
+            Arc::clone(&self.commands),
+            authority,
+        )
+    }
+
+    /// Starts every defined pipeline, and from here on those that statements define.
+    pub fn start_pipelines(&self) {
+        self.commands.runs_pipelines.store(true, Ordering::Release);
+        self.pipelines.start_all();
+    }
+
+    /// The figures of every pipeline.
+    #[must_use]
+    pub fn progress(&self) -> Vec<PipelineProgress> {
+        self.pipelines.progress()
+    }
+
+    /// Tells other processes that want the data directory where this one serves.
+    ///
+    /// # Errors
+    /// When the data directory cannot be written.
+    pub fn announce(&self, address: &str) -> Result<()> {
+        self.catalog.store().announce(Some(address))
+    }
+
+    /// Stops the pipelines after they have committed what they hold, within ten seconds.
+    pub async fn shutdown(&self) {
+        self.commands.runs_pipelines.store(false, Ordering::Release);
+        self.pipelines.stop_all().await;
+    }
+}

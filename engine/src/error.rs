@@ -1,0 +1,296 @@
+//! The one error type that leaves this crate: what was attempted and failed, who can mend it
+//! ([`Kind`]), and the way out (the hint). Front ends map [`Kind`] to their own codes and never
+//! look at the text.
+
+use std::fmt;
+
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::parser::ParserError;
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Who can mend an error, which decides how it is reported and whether to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The statement, option or value is wrong; the same request fails again.
+    User,
+    /// A named thing does not exist.
+    NotFound,
+    /// A named thing exists already.
+    Exists,
+    /// Somebody else changed what this request relied on.
+    Conflict,
+    /// A broker, store or disk did not answer; trying again may succeed.
+    Unavailable,
+    /// A bound on time, memory, rows or size was reached.
+    Limit,
+    /// The caller may not do this.
+    Denied,
+    /// The caller gave up, or the process is ending.
+    Cancelled,
+    /// The build lacks this, although the request is well formed.
+    Unsupported,
+    /// A fault of Sluice itself.
+    Internal,
+}
+
+impl Kind {
+    /// Whether the same request may succeed later without anyone changing it.
+    #[must_use]
+    pub fn retry(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Conflict)
+    }
+}
+
+/// An error with a kind, a message and, where one is known, a hint.
+///
+/// `Display` prints the message and the hint on a line of its own, never the sources.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+macro_rules! constructors {
+    ($($(#[$doc:meta])* $name:ident => $kind:ident,)*) => {
+        $($(#[$doc])*
+        pub fn $name(message: impl Into<String>) -> Self {
+            Self::new(Kind::$kind, message)
+        })*
+    };
+}
+
+impl Error {
+    /// An error of `kind`; `message` is lowercase, without a final dot, and quotes user names.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            hint: None,
+            source: None,
+        }))
+    }
+
+    constructors! {
+        /// [`Kind::User`].
+        user => User,
+        /// [`Kind::NotFound`].
+        not_found => NotFound,
+        /// [`Kind::Exists`].
+        exists => Exists,
+        /// [`Kind::Conflict`].
+        conflict => Conflict,
+        /// [`Kind::Unavailable`].
+        unavailable => Unavailable,
+        /// [`Kind::Limit`].
+        limit => Limit,
+        /// [`Kind::Denied`].
+        denied => Denied,
+        /// [`Kind::Cancelled`].
+        cancelled => Cancelled,
+        /// [`Kind::Unsupported`].
+        unsupported => Unsupported,
+        /// [`Kind::Internal`].
+        internal => Internal,
+    }
+
+    /// Adds the way out: a sentence the user can act on.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Keeps the error that caused this one, for logs.
+    #[must_use]
+    pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Puts `what` was attempted in front of the message.
+    #[must_use]
+    pub fn context(mut self, what: impl fmt::Display) -> Self {
+        self.0.message = format!("{what}: {}", self.0.message);
+        self
+    }
+
+    /// Who can mend it.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// What was attempted and failed, without the hint.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The way out, where one is known.
+    #[must_use]
+    pub fn hint_text(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match &self.0.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<Error> for DataFusionError {
+    fn from(error: Error) -> Self {
+        Self::External(Box::new(error))
+    }
+}
+
+impl From<DataFusionError> for Error {
+    fn from(error: DataFusionError) -> Self {
+        if let Some(own) = carried(error.find_root()) {
+            return own;
+        }
+        let kind = match error.find_root() {
+            DataFusionError::ResourcesExhausted(_) => Kind::Limit,
+            DataFusionError::NotImplemented(_) => Kind::Unsupported,
+            DataFusionError::Internal(_) => Kind::Internal,
+            DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => Kind::Unavailable,
+            _ => Kind::User,
+        };
+        let own = match error.find_root() {
+            DataFusionError::SQL(parse, _) => Self::new(kind, syntax(parse)),
+            DataFusionError::SchemaError(schema, _) => no_column(schema),
+            root => Self::new(kind, primary(&root.message())),
+        };
+        own.source(error)
+    }
+}
+
+fn syntax(error: &ParserError) -> String {
+    match error {
+        ParserError::ParserError(text) | ParserError::TokenizerError(text) => {
+            format!("syntax error: {text}")
+        }
+        ParserError::RecursionLimitExceeded => "the statement is nested too deep".to_owned(),
+    }
+}
+
+fn no_column(error: &SchemaError) -> Error {
+    let SchemaError::FieldNotFound {
+        field,
+        valid_fields,
+    } = error
+    else {
+        return Error::user(primary(&error.to_string()));
+    };
+    let name = field.flat_name();
+    let mut valid: Vec<String> = valid_fields
+        .iter()
+        .map(|column| format!("\"{}\"", column.name()))
+        .collect();
+    valid.dedup();
+    let error = Error::user(format!("there is no column \"{name}\""));
+    match valid.len() {
+        0 => error,
+        _ => error.hint(format!("there are {}", valid.join(", "))),
+    }
+}
+
+/// A message of DataFusion's or Arrow's in the form of ours: lowercase, without the variant's name
+/// in front and the dot at the end.
+fn primary(text: &str) -> String {
+    let text = text.trim().trim_end_matches('.');
+    let text = [
+        "Cast error: ",
+        "Error during planning: ",
+        "Arrow error: ",
+        "External error: ",
+    ]
+    .iter()
+    .fold(text, |text, prefix| {
+        text.strip_prefix(prefix).unwrap_or(text)
+    });
+    let mut chars = text.chars();
+    match (chars.next(), chars.clone().next()) {
+        // A name in capitals, such as NULL, stays.
+        (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// Gets back an [`Error`] that travelled through DataFusion or Arrow as an external one.
+fn carried(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(Error(inner)) = error.downcast_ref::<Error>() {
+            let Inner {
+                kind,
+                message,
+                hint,
+                ..
+            } = inner.as_ref();
+            let (message, hint) = (message.clone(), hint.clone());
+            return Some(Error(Box::new(Inner {
+                kind: *kind,
+                message,
+                hint,
+                source: None,
+            })));
+        }
+        next = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_errors_survive_the_way_through_datafusion() {
+        let own = Error::limit("the query ran longer than 5m").hint("raise `query.timeout`");
+        let there = DataFusionError::from(own).context("while reading \"logs\"");
+        let back = Error::from(there);
+        assert_eq!(back.kind(), Kind::Limit);
+        assert_eq!(back.message(), "the query ran longer than 5m");
+        assert_eq!(back.hint_text(), Some("raise `query.timeout`"));
+    }
+
+    #[test]
+    fn datafusion_errors_keep_whose_fault_they_are() {
+        let kind = |error: DataFusionError| Error::from(error).kind();
+        assert_eq!(
+            kind(DataFusionError::Plan("no field named x".into())),
+            Kind::User
+        );
+        assert_eq!(
+            kind(DataFusionError::ResourcesExhausted("pool".into())),
+            Kind::Limit
+        );
+        assert_eq!(
+            kind(DataFusionError::NotImplemented("x".into())),
+            Kind::Unsupported
+        );
+    }
+}

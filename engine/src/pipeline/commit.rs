@@ -1,0 +1,141 @@
+//! Steps 4 to 6 for one cut: transform, dead letters first, then rows and offsets in one commit.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use chrono::Utc;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::stream;
+
+use crate::error::Result;
+use crate::pipeline::cut::Cut;
+use crate::pipeline::dead_letters;
+use crate::pipeline::positions::Positions;
+use crate::pipeline::status::SharedProgress;
+use crate::pipeline::transform::Transform;
+use crate::runtime::Cpu;
+use crate::source::{Partition, Reject};
+use crate::table::{Append, CommitRange, Table};
+
+/// Everything that committing a cut takes, shared by the cuts of one pipeline.
+#[derive(Debug)]
+pub struct Committer {
+    /// The pipeline's name; offsets are kept under it.
+    pub writer: String,
+    /// The target.
+    pub table: Arc<dyn Table>,
+    /// The target's dead letters.
+    pub dead_letters: Arc<dyn Table>,
+    /// The SELECT.
+    pub transform: Arc<Transform>,
+    /// Where the SELECT runs.
+    pub cpu: Arc<Cpu>,
+    /// The pipeline's figures.
+    pub status: SharedProgress,
+}
+
+impl Committer {
+    /// Commits `cut` and gives what it committed. `positions` are those before
+    /// the cut; what the dead-letter table has already is not written to it again.
+    ///
+    /// # Errors
+    /// Nothing of the cut is in the target then, and its dead letters may be in theirs: reading
+    /// again from the stored offsets loses and doubles neither.
+    pub async fn commit(
+        self: Arc<Self>,
+        cut: Cut,
+        positions: Positions,
+    ) -> Result<Vec<CommitRange>> {
+        let transform = Arc::clone(&self.transform);
+        let rows = cut.rows.clone();
+        let (rows, refused) = self
+            .cpu
+            .run(async move { dead_letters::run_isolating(&transform, rows).await })
+            .await?;
+        let ranges = cut.commit_ranges(&rows, &refused)?;
+        let rejects: Vec<&Reject> = cut.rejects.iter().chain(&refused).collect();
+        self.commit_rejects(&rejects, &ranges, &positions).await?;
+        let schema = Arc::clone(self.transform.target());
+        let (writer, stored) = (self.writer.clone(), ranges.clone());
+        let rows = batches(schema, rows)?;
+        let commit = self
+            .table
+            .append(Append {
+                writer,
+                rows,
+                ranges: stored,
+            })
+            .await?;
+        let now_us = Utc::now().timestamp_micros();
+        self.status.update(|progress| {
+            progress.events += cut.records();
+            progress.rows += commit.rows;
+            progress.rejected += rejects.len() as u64;
+            progress.version = Some(commit.version);
+            if let Some(oldest) = cut.oldest_us() {
+                progress.freshness_ms = u64::try_from((now_us - oldest) / 1_000).ok();
+            }
+        });
+        Ok(ranges)
+    }
+
+    /// Dead letters have offsets of their own, so that a crash between their commit and the rows'
+    /// writes them once: what lies below the stored offset is there.
+    async fn commit_rejects(
+        &self,
+        rejects: &[&Reject],
+        ranges: &[CommitRange],
+        positions: &Positions,
+    ) -> Result<()> {
+        let mut fresh = Vec::new();
+        let mut touched = Vec::new();
+        for range in ranges.iter().filter(|range| range.rejected > 0) {
+            let Partition { topic, index, .. } = &range.partition;
+            let from = positions.dead_letters(&range.partition);
+            if from.is_some_and(|from| from >= range.to) {
+                continue;
+            }
+            let mine = rejects.iter().copied().filter(|reject| {
+                &reject.topic == topic
+                    && reject.partition == *index
+                    && from.is_none_or(|from| reject.offset >= from)
+            });
+            let before = fresh.len();
+            fresh.extend(mine);
+            let stored = (fresh.len() - before) as u64;
+            let partition = range.partition.clone();
+            let to = range.to;
+            let empty = CommitRange {
+                partition,
+                from,
+                to,
+                stored,
+                rejected: 0,
+                filtered: 0,
+                missing: 0,
+            };
+            touched.push(empty);
+        }
+        if touched.is_empty() {
+            return Ok(());
+        }
+        let rows = dead_letters::rows(&fresh, &self.writer, Utc::now().timestamp_micros())?;
+        let rows = batches(dead_letters::schema(), vec![rows])?;
+        let append = Append {
+            writer: self.writer.clone(),
+            rows,
+            ranges: touched,
+        };
+        self.dead_letters.append(append).await.map(|_| ())
+    }
+}
+
+fn batches(schema: SchemaRef, rows: Vec<RecordBatch>) -> Result<SendableRecordBatchStream> {
+    let rows = rows.into_iter().map(Ok);
+    Ok(Box::pin(RecordBatchStreamAdapter::new(
+        schema,
+        stream::iter(rows),
+    )))
+}

@@ -1,0 +1,8 @@
+//! Tests of the engine over streams and tables in memory, and of the house rules.
+#![cfg(test)]
+
+mod config_page;
+mod memory;
+mod pipeline;
+mod statements;
+mod tidy;

@@ -1,0 +1,250 @@
+//! A pipeline over a stream and tables in memory: every record once, whatever fails.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use sluice_engine::authority::Authority;
+use sluice_engine::engine::Engine;
+use sluice_engine::session::Session;
+
+use crate::memory::World;
+use crate::statements::{engine, run, values};
+
+const SOURCE: &str = "CREATE EXTERNAL TABLE s STORED AS TOPIC LOCATION 'm://x/events'";
+
+/// Waits until the pipeline has committed everything, asking its own figures.
+async fn until(engine: &Engine, events: u64) {
+    let done = async {
+        while engine.progress()[0].events < events {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), done).await;
+    assert!(waited.is_ok(), "{:?}", engine.progress());
+}
+
+async fn set_up(world: &Arc<World>, pipeline: &str) -> (Arc<Engine>, Session) {
+    let engine = engine(world, None).await;
+    let session = engine.session(Authority::Owner);
+    run(&session, "CREATE TABLE t (v VARCHAR, n INT)")
+        .await
+        .unwrap();
+    run(&session, SOURCE).await.unwrap();
+    run(&session, pipeline).await.unwrap();
+    (engine, session)
+}
+
+async fn verdicts(session: &Session) -> Vec<String> {
+    let printed = run(session, "VERIFY TABLE t").await.unwrap();
+    let last = |line: &str| {
+        line.trim_end_matches('|')
+            .rsplit('|')
+            .next()
+            .map(|v| v.trim().to_owned())
+    };
+    printed
+        .lines()
+        .skip(3)
+        .filter(|l| l.starts_with('|'))
+        .filter_map(last)
+        .collect()
+}
+
+#[tokio::test]
+async fn rows_arrive_with_their_lineage_and_bad_records_as_dead_letters() {
+    let world = Arc::new(World::default());
+    let topic = world.topic("events");
+    topic.push(0, &["a", "!bad", "", "b", "skip me", "c"]);
+    topic.push(1, &["d", "not a number"]);
+    let sql = "CREATE PIPELINE p WITH (max_latency = '10ms') AS INSERT INTO t \
+               SELECT upper(value), CASE WHEN value LIKE 'not%' THEN CAST(value AS INT) END \
+               FROM s WHERE value NOT LIKE 'skip%'";
+    let (engine, session) = set_up(&world, sql).await;
+    engine.start_pipelines();
+    until(&engine, 7).await;
+    topic.push(1, &["e"]);
+    until(&engine, 8).await;
+    assert_eq!(
+        values(&session, "SELECT v FROM t ORDER BY v").await,
+        ["A", "B", "C", "D", "E"]
+    );
+    let lineage = "SELECT _topic || '/' || _partition || '/' || _offset FROM t ORDER BY 1";
+    let want = [
+        "events/0/0",
+        "events/0/3",
+        "events/0/5",
+        "events/1/0",
+        "events/1/2",
+    ];
+    assert_eq!(values(&session, lineage).await, want);
+    let dead = "SELECT code || ' ' || _partition || '/' || _offset FROM t__dlq ORDER BY 1";
+    assert_eq!(
+        values(&session, dead).await,
+        ["bad_json 0/1", "refused 1/1"]
+    );
+    let raw = "SELECT arrow_cast(raw, 'Utf8') FROM t__dlq WHERE code = 'bad_json'";
+    assert_eq!(values(&session, raw).await, ["!bad"]);
+    assert_eq!(verdicts(&session).await, ["ok", "ok"]);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn every_record_is_stored_once_whichever_commit_fails() {
+    for number in 0..6 {
+        for stored in [false, true] {
+            let world = Arc::new(World::default());
+            let topic = world.topic("events");
+            topic.push(0, &["a", "b", "!c", "d", "e", "f", "!g", "h"]);
+            world.faults("t").lock().unwrap().push((number, stored));
+            world
+                .faults("t__dlq")
+                .lock()
+                .unwrap()
+                .push((number / 2, stored));
+            let sql = "CREATE PIPELINE p WITH (max_latency = '5ms', max_rows = 3) AS \
+                       INSERT INTO t (v) SELECT value FROM s";
+            let (engine, session) = set_up(&world, sql).await;
+            engine.start_pipelines();
+            let all = "SELECT (SELECT count(*) FROM t) + (SELECT count(*) FROM t__dlq)";
+            let done = async {
+                while values(&session, all).await != ["8"] {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(20), done)
+                .await
+                .unwrap();
+            engine.shutdown().await;
+            let stored_rows = values(&session, "SELECT v FROM t ORDER BY v").await;
+            assert_eq!(
+                stored_rows,
+                ["a", "b", "d", "e", "f", "h"],
+                "{number} {stored}"
+            );
+            let dead = values(&session, "SELECT _offset FROM t__dlq ORDER BY 1").await;
+            assert_eq!(dead, ["2", "6"], "{number} {stored}");
+            assert_eq!(verdicts(&session).await, ["ok"], "{number} {stored}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn unnested_rows_share_an_offset_and_still_add_up() {
+    let world = Arc::new(World::default());
+    world.topic("events").push(0, &["a,b", "c", "d,e,f"]);
+    let sql = "CREATE PIPELINE p WITH (max_latency = '5ms') AS INSERT INTO t (v) \
+               SELECT unnest(string_to_array(value, ',')) AS v FROM s";
+    let (engine, session) = set_up(&world, sql).await;
+    engine.start_pipelines();
+    until(&engine, 3).await;
+    assert_eq!(
+        values(&session, "SELECT v FROM t ORDER BY v")
+            .await
+            .concat(),
+        "abcdef"
+    );
+    assert_eq!(
+        values(&session, "SELECT _offset FROM t ORDER BY v")
+            .await
+            .concat(),
+        "001222"
+    );
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn pausing_replacing_and_restarting_keep_the_offsets() {
+    let world = Arc::new(World::default());
+    let topic = world.topic("events");
+    topic.push(0, &["a", "b"]);
+    let sql =
+        "CREATE PIPELINE p WITH (max_latency = '5ms') AS INSERT INTO t (v) SELECT value FROM s";
+    let (engine, session) = set_up(&world, sql).await;
+    engine.start_pipelines();
+    until(&engine, 2).await;
+    run(&session, "ALTER PIPELINE p PAUSE").await.unwrap();
+    assert_eq!(
+        values(&session, "SELECT state FROM system.pipelines").await,
+        ["paused"]
+    );
+    topic.push(0, &["c"]);
+    let replace = sql
+        .replace("CREATE", "CREATE OR REPLACE")
+        .replace("SELECT value", "SELECT upper(value)");
+    run(&session, &replace).await.unwrap();
+    run(&session, "ALTER PIPELINE p RESUME").await.unwrap();
+    until(&engine, 1).await;
+    assert_eq!(
+        values(&session, "SELECT v FROM t ORDER BY _offset").await,
+        ["a", "b", "C"]
+    );
+    run(&session, &sql.replace("PIPELINE", "PIPELINE IF NOT EXISTS"))
+        .await
+        .unwrap();
+    assert_eq!(verdicts(&session).await, ["ok"]);
+    run(&session, "DROP PIPELINE p").await.unwrap();
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn records_that_are_gone_stop_the_pipeline_with_a_clear_error() {
+    let world = Arc::new(World::default());
+    let topic = world.topic("events");
+    topic.push(0, &["a", "b"]);
+    let sql =
+        "CREATE PIPELINE p WITH (max_latency = '5ms') AS INSERT INTO t (v) SELECT value FROM s";
+    let (engine, session) = set_up(&world, sql).await;
+    engine.start_pipelines();
+    until(&engine, 2).await;
+    run(&session, "ALTER PIPELINE p PAUSE").await.unwrap();
+    topic.push(0, &["c", "d"]);
+    topic.low.store(3, Ordering::SeqCst);
+    run(&session, "ALTER PIPELINE p RESUME").await.unwrap();
+    let done = async {
+        while engine.progress()[0].error.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), done)
+        .await
+        .unwrap();
+    let error = engine.progress()[0].error.clone().unwrap();
+    assert!(error.contains("1 records of events/0 are gone"), "{error}");
+    assert_eq!(values(&session, "SELECT count(*) FROM t").await, ["2"]);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn rewinding_reads_again_and_is_told_by_verify() {
+    let world = Arc::new(World::default());
+    world.topic("events").push(0, &["a", "b", "!c", "d"]);
+    let sql =
+        "CREATE PIPELINE p WITH (max_latency = '5ms') AS INSERT INTO t (v) SELECT value FROM s";
+    let (engine, session) = set_up(&world, sql).await;
+    engine.start_pipelines();
+    until(&engine, 4).await;
+    run(&session, "ALTER PIPELINE p REWIND TO OFFSET 1")
+        .await
+        .unwrap();
+    until(&engine, 3).await;
+    assert_eq!(
+        values(&session, "SELECT v FROM t ORDER BY v")
+            .await
+            .concat(),
+        "abbdd"
+    );
+    assert_eq!(values(&session, "SELECT count(*) FROM t__dlq").await, ["1"]);
+    let verdict = verdicts(&session).await.concat();
+    assert!(verdict.contains("rewound to offset 1"), "{verdict}");
+    assert!(
+        run(&session, "ALTER PIPELINE p REWIND TO OFFSET 9")
+            .await
+            .is_err()
+    );
+    run(&session, "ALTER PIPELINE p REWIND TO EARLIEST")
+        .await
+        .unwrap();
+    until(&engine, 4).await;
+    engine.shutdown().await;
+}

@@ -1,0 +1,290 @@
+//! Statements over tables in memory: definitions, inserts, errors with their hints.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::util::pretty::pretty_format_batches;
+use futures::TryStreamExt;
+use sluice_engine::authority::Authority;
+use sluice_engine::config::Config;
+use sluice_engine::engine::Engine;
+use sluice_engine::error::{Error, Kind, Result};
+use sluice_engine::session::Session;
+
+use crate::memory::World;
+
+pub(crate) async fn engine(world: &Arc<World>, data: Option<&Path>) -> Arc<Engine> {
+    Engine::open(Config::default(), world.plugin(), data)
+        .await
+        .unwrap()
+}
+
+/// Runs one statement and gives its rows as a printed table.
+pub(crate) async fn run(session: &Session, sql: &str) -> Result<String> {
+    let prepared = session.prepare(sql).await?;
+    let answer = session.execute(&prepared).await?;
+    let rows: Vec<_> = answer.rows.try_collect().await?;
+    Ok(pretty_format_batches(&rows).unwrap().to_string())
+}
+
+/// The values of a query's only column, in order.
+pub(crate) async fn values(session: &Session, sql: &str) -> Vec<String> {
+    let table = run(session, sql).await.unwrap();
+    table
+        .lines()
+        .skip(3)
+        .filter_map(|l| {
+            Some(
+                l.strip_prefix("| ")?
+                    .trim_end_matches(" |")
+                    .trim()
+                    .to_owned(),
+            )
+        })
+        .collect()
+}
+
+const TABLES: &str = "SELECT table_name FROM information_schema.tables \
+                      WHERE table_schema = 'public' ORDER BY 1";
+
+async fn fails(session: &Session, sql: &str) -> Error {
+    run(session, sql)
+        .await
+        .map(|rows| panic!("{sql} gave\n{rows}"))
+        .unwrap_err()
+}
+
+#[tokio::test]
+async fn tables_are_made_filled_read_and_dropped() {
+    let world = Arc::new(World::default());
+    let session = engine(&world, None).await.session(Authority::Owner);
+    run(
+        &session,
+        "CREATE TABLE t (a INT NOT NULL, b VARCHAR, c TIMESTAMP)",
+    )
+    .await
+    .unwrap();
+    let prepared = session
+        .prepare("INSERT INTO t VALUES (1, 'x', '2026-01-02T03:04:05Z'), (1 + 1, NULL, now())")
+        .await
+        .unwrap();
+    assert!(prepared.has_effect());
+    assert_eq!(session.execute(&prepared).await.unwrap().affected, Some(2));
+    run(&session, "INSERT INTO t (b, a) SELECT 'y', 3")
+        .await
+        .unwrap();
+    assert_eq!(
+        values(&session, "SELECT a FROM t ORDER BY a").await,
+        ["1", "2", "3"]
+    );
+    assert_eq!(
+        values(&session, "SELECT c FROM t WHERE a = 1").await,
+        ["2026-01-02T03:04:05Z"]
+    );
+    run(&session, "CREATE TABLE u AS SELECT a * 2 AS d FROM t")
+        .await
+        .unwrap();
+    assert_eq!(values(&session, "SELECT sum(d) FROM u").await, ["12"]);
+    assert_eq!(values(&session, TABLES).await, ["t", "u"]);
+    run(&session, "DROP TABLE t").await.unwrap();
+    assert_eq!(
+        fails(&session, "SELECT * FROM t").await.kind(),
+        Kind::NotFound
+    );
+    run(&session, "DROP TABLE IF EXISTS t").await.unwrap();
+}
+
+#[tokio::test]
+async fn definitions_survive_a_restart() {
+    let world = Arc::new(World::default());
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let engine = engine(&world, Some(folder.path())).await;
+        let session = engine.session(Authority::Owner);
+        run(&session, "CREATE TABLE \"Big T\"(a INT)")
+            .await
+            .unwrap_err();
+        run(&session, "CREATE TABLE t (a VARCHAR)").await.unwrap();
+        run(&session, "INSERT INTO t VALUES ('kept')")
+            .await
+            .unwrap();
+        let stream = "CREATE EXTERNAL TABLE s (value VARCHAR NOT NULL) STORED AS TOPIC \
+                      LOCATION 'm://x/events' OPTIONS ('format' 'it''s')";
+        run(&session, stream).await.unwrap();
+        run(
+            &session,
+            "CREATE PIPELINE p WITH (max_latency = '2s') AS INSERT INTO t SELECT value FROM s",
+        )
+        .await
+        .unwrap();
+        run(&session, "ALTER PIPELINE p PAUSE").await.unwrap();
+        engine.shutdown().await;
+    }
+    let engine = engine(&world, Some(folder.path())).await;
+    let session = engine.session(Authority::Owner);
+    assert_eq!(values(&session, "SELECT a FROM t").await, ["kept"]);
+    assert_eq!(values(&session, "SELECT count(*) FROM s").await, ["0"]);
+    let shown = run(&session, "SHOW PIPELINES").await.unwrap();
+    assert!(
+        shown.contains("paused") && shown.contains("INSERT INTO t SELECT value FROM s"),
+        "{shown}"
+    );
+    let error = fails(&session, "DROP TABLE t").await;
+    assert_eq!(error.kind(), Kind::Conflict);
+    assert!(error.to_string().contains("pipeline \"p\""), "{error}");
+}
+
+/// Statements that are wrong: what the message names, and what the hint says.
+const WRONG: &[(&str, &str, &str)] = &[
+    ("SELECT missing FROM t", "missing", "a"),
+    ("SELEC 1", "SELEC", ""),
+    (
+        "INSERT INTO t VALUES (1)",
+        "gives 1 columns",
+        "no value for",
+    ),
+    (
+        "INSERT INTO t (a) VALUES (1)",
+        "\"b\" of table \"t\" is NOT NULL",
+        "",
+    ),
+    (
+        "INSERT INTO t (a, x) VALUES (1, 2)",
+        "no column \"x\"",
+        "it has \"a\", \"b\"",
+    ),
+    (
+        "INSERT INTO nowhere VALUES (1)",
+        "\"nowhere\" does not exist",
+        "there are \"s\", \"t\"",
+    ),
+    (
+        "CREATE TABLE t (a INT)",
+        "\"t\" exists already",
+        "IF NOT EXISTS",
+    ),
+    (
+        "CREATE EXTERNAL TABLE q STORED AS NOTHING LOCATION 'x'",
+        "NOTHING",
+        "known are",
+    ),
+    (
+        "CREATE EXTERNAL TABLE q STORED AS TOPIC LOCATION 'm://x/y' OPTIONS ('formt' 'json')",
+        "\"formt\"",
+        "\"format\"",
+    ),
+    (
+        "DROP TABLE nowhere",
+        "\"nowhere\" does not exist",
+        "there are",
+    ),
+    (
+        "CREATE PIPELINE p AS INSERT INTO t SELECT valu FROM s",
+        "valu",
+        "",
+    ),
+    (
+        "CREATE PIPELINE p AS INSERT INTO t SELECT value FROM s",
+        "gives 1 columns",
+        "\"b\"",
+    ),
+    (
+        "CREATE PIPELINE p AS SELECT 1",
+        "not an INSERT",
+        "INSERT INTO table SELECT",
+    ),
+    (
+        "CREATE PIPELINE p AS INSERT INTO t SELECT a, b FROM t",
+        "reads the table \"t\"",
+        "",
+    ),
+    (
+        "CREATE PIPELINE p AS INSERT INTO t SELECT count(*), 1 FROM s",
+        "\"aggregate\"",
+        "row by row",
+    ),
+    (
+        "CREATE PIPELINE p WITH (speed = '1') AS INSERT INTO t SELECT 1, 2 FROM s",
+        "\"speed\"",
+        "max_latency",
+    ),
+    (
+        "CREATE PIPELINE p WITH (max_latency = 'soon') AS INSERT INTO t SELECT 1, 2 FROM s",
+        "\"soon\"",
+        "500ms",
+    ),
+    (
+        "DROP PIPELINE p",
+        "pipeline \"p\" does not exist",
+        "no pipelines",
+    ),
+    (
+        "ALTER PIPELINE p PAUSE",
+        "pipeline \"p\" does not exist",
+        "",
+    ),
+    ("VERIFY TABLE t", "no pipeline has written", ""),
+    ("CREATE VIEW v AS SELECT 1", "not supported", ""),
+];
+
+#[tokio::test]
+async fn errors_name_the_thing_and_the_way_out() {
+    let world = Arc::new(World::default());
+    let session = engine(&world, None).await.session(Authority::Owner);
+    run(&session, "CREATE TABLE t (a INT, b INT NOT NULL)")
+        .await
+        .unwrap();
+    run(
+        &session,
+        "CREATE EXTERNAL TABLE s STORED AS TOPIC LOCATION 'm://x/events'",
+    )
+    .await
+    .unwrap();
+    for &(sql, message, hint) in WRONG {
+        let error = fails(&session, sql).await;
+        assert_ne!(error.kind(), Kind::Internal, "{sql}: {error}");
+        assert!(error.message().contains(message), "{sql}: {error}");
+        assert!(error.to_string().contains(hint), "{sql}: {error}");
+    }
+    // None of them left anything behind.
+    assert_eq!(
+        values(&session, "SELECT count(*) FROM system.pipelines").await,
+        ["0"]
+    );
+    assert_eq!(values(&session, TABLES).await, ["s", "t"]);
+}
+
+#[tokio::test]
+async fn a_client_on_the_network_cannot_touch_the_servers_disk() {
+    let world = Arc::new(World::default());
+    let engine = engine(&world, None).await;
+    let session = engine.session(Authority::Network);
+    for sql in [
+        "CREATE EXTERNAL TABLE p STORED AS CSV LOCATION '/etc/passwd'",
+        "CREATE EXTERNAL TABLE p STORED AS CSV LOCATION 'file:///etc/passwd'",
+        "COPY (SELECT 1) TO '/tmp/x.csv' STORED AS CSV",
+        "SET datafusion.runtime.memory_limit = '8G'",
+    ] {
+        assert_eq!(fails(&session, sql).await.kind(), Kind::Denied, "{sql}");
+    }
+    run(&session, "SET datafusion.execution.batch_size = 17")
+        .await
+        .unwrap();
+    let show = "SHOW datafusion.execution.batch_size";
+    assert!(run(&session, show).await.unwrap().contains("17"));
+    let other = engine.session(Authority::Network);
+    assert!(!run(&other, show).await.unwrap().contains("17"));
+}
+
+#[tokio::test]
+async fn a_query_stops_at_its_timeout() {
+    let world = Arc::new(World::default());
+    let mut config = Config::default();
+    config.query.timeout = std::time::Duration::from_millis(200);
+    let engine = Engine::open(config, world.plugin(), None).await.unwrap();
+    let session = engine.session(Authority::Owner);
+    let sql = "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b";
+    let error = fails(&session, sql).await;
+    assert_eq!(error.kind(), Kind::Limit);
+    assert!(error.to_string().contains("200ms") && error.to_string().contains("query.timeout"));
+}

@@ -1,0 +1,41 @@
+//! Flight infos: always one endpoint without a location, which means "redeem the ticket where you
+//! are"; several endpoints, or none, break clients.
+
+use arrow::datatypes::Schema;
+use arrow_flight::{FlightEndpoint, FlightInfo};
+use sluice_engine::error::Error;
+
+use super::Rooms;
+use crate::status::Result;
+use crate::stream::schema_bytes;
+use crate::ticket::Ticket;
+
+/// For a statement: `records` is the rows it touched, if it has run.
+///
+/// # Errors
+/// When the schema cannot be encoded.
+pub(super) fn statement(rooms: &Rooms, schema: &Schema, ticket: &Ticket) -> Result<FlightInfo> {
+    let mut info = metadata(schema, ticket.encode(&rooms.signer))?;
+    info.total_records = ticket.affected.unwrap_or(-1);
+    let expires = i64::try_from(ticket.expires()).unwrap_or(i64::MAX);
+    for endpoint in &mut info.endpoint {
+        endpoint.expiration_time.get_or_insert_default().seconds = expires;
+    }
+    Ok(info)
+}
+
+/// For a metadata command, whose ticket never expires.
+///
+/// # Errors
+/// When the schema cannot be encoded.
+pub(super) fn metadata(schema: &Schema, ticket: Vec<u8>) -> Result<FlightInfo> {
+    let endpoint = FlightEndpoint::new().with_ticket(arrow_flight::Ticket::new(ticket));
+    let mut info = FlightInfo::new().with_endpoint(endpoint);
+    info.schema = schema_bytes(schema)?;
+    Ok(info)
+}
+
+/// The builders fail on patterns that are no patterns.
+pub(super) fn unbuilt(error: arrow_flight::error::FlightError) -> Error {
+    Error::user(format!("cannot answer this metadata request: {error}")).source(error)
+}

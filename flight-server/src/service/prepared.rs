@@ -1,0 +1,171 @@
+//! Prepared statements. A handle names the statement's text and the parameters bound last; the plan
+//! is made again for each run, so that a statement prepared long ago reads tables as they are.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arrow::datatypes::{Fields, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use arrow_flight::FlightInfo;
+use arrow_flight::sql::ActionCreatePreparedStatementResult;
+use sluice_engine::error::Error;
+use sluice_engine::session::{Prepared, Session};
+use uuid::Uuid;
+
+use super::{Call, Rooms, parameters, statement};
+use crate::schema::parameter_field;
+use crate::status::Result;
+use crate::stream::schema_bytes;
+
+/// Drivers run a statement right after preparing it; that run uses the plan made for preparing.
+const PLAN_FRESH: Duration = Duration::from_secs(1);
+
+/// What a handle names.
+#[derive(Debug)]
+pub(super) struct Statement {
+    sql: String,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The plan made for preparing, until it is used.
+    plan: Option<(Prepared, Instant)>,
+    /// The values bound last: one row for a query, any number for an update.
+    bound: Option<RecordBatch>,
+}
+
+impl Statement {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The statement ready to run with the values bound last, and those values for a ticket.
+    async fn ready(&self, session: &Session) -> Result<(Prepared, Vec<u8>)> {
+        let (plan, bound) = {
+            let mut state = self.state();
+            (state.plan.take(), state.bound.clone())
+        };
+        let prepared = match plan {
+            Some((prepared, made)) if made.elapsed() < PLAN_FRESH => prepared,
+            _ => session.prepare(&self.sql).await?,
+        };
+        match bound {
+            Some(row) if row.num_rows() == 1 => Ok((
+                parameters::bind(prepared, &row, 0)?,
+                parameters::to_ipc(&row)?,
+            )),
+            Some(rows) => {
+                let text = format!("this takes one row of parameters, not {}", rows.num_rows());
+                Err(Error::user(text).hint("run it once for each row").into())
+            }
+            None => Ok((prepared, Vec::new())),
+        }
+    }
+}
+
+/// Prepares `sql`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) async fn create(
+    rooms: &Rooms,
+    call: &Call,
+    sql: &str,
+) -> Result<ActionCreatePreparedStatementResult> {
+    let sql = parameters::numbered(sql)?;
+    let prepared = call.session.prepare(&sql).await?;
+    let parameters = prepared.parameters()?;
+    let parameters: Fields = parameters.iter().map(parameter_field).collect();
+    let id = Uuid::new_v4();
+    let result = ActionCreatePreparedStatementResult {
+        prepared_statement_handle: id.as_bytes().to_vec().into(),
+        // Always sent: without it some drivers take every statement for an update.
+        dataset_schema: schema_bytes(&statement::answer_schema(&prepared))?,
+        parameter_schema: schema_bytes(&Schema::new(parameters))?,
+    };
+    let state = State {
+        plan: Some((prepared, Instant::now())),
+        bound: None,
+    };
+    rooms.statements.put(
+        id,
+        Statement {
+            sql,
+            state: Mutex::new(state),
+        }
+        .into(),
+    );
+    Ok(result)
+}
+
+/// A flight info for the statement `handle`, which runs when it has an effect.
+///
+/// # Errors
+/// When the handle is unknown, a parameter has no value, or planning or running fails.
+pub(super) async fn info(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<FlightInfo> {
+    let statement = find(rooms, handle)?;
+    let (prepared, parameters) = statement.ready(&call.session).await?;
+    statement::offer(rooms, call, prepared, parameters).await
+}
+
+/// The columns of the answer of `handle`; runs nothing.
+///
+/// # Errors
+/// When the handle is unknown or planning fails.
+pub(super) async fn schema(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<SchemaRef> {
+    let (prepared, _) = find(rooms, handle)?.ready(&call.session).await?;
+    Ok(statement::answer_schema(&prepared))
+}
+
+/// Binds `rows` to the statement `handle`.
+///
+/// # Errors
+/// When the handle is unknown.
+pub(super) fn bind(rooms: &Rooms, handle: &[u8], rows: Option<RecordBatch>) -> Result<()> {
+    find(rooms, handle)?.state().bound = rows;
+    Ok(())
+}
+
+/// Runs the statement `handle` once for each row of parameters, `rows` or else those bound last;
+/// gives the rows touched.
+///
+/// # Errors
+/// When the handle is unknown, or those of the first run that fails; the ones before it stay done.
+pub(super) async fn update(
+    rooms: &Rooms,
+    call: &Call,
+    handle: &[u8],
+    rows: Option<RecordBatch>,
+) -> Result<i64> {
+    let statement = find(rooms, handle)?;
+    let bound = statement.state().bound.clone();
+    let Some(rows) = rows.or(bound) else {
+        let (prepared, _) = statement.ready(&call.session).await?;
+        return statement::run(&call.session, &prepared).await;
+    };
+    let mut touched = -1;
+    for row in 0..rows.num_rows() {
+        let prepared = call.session.prepare(&statement.sql).await?;
+        let prepared = parameters::bind(prepared, &rows, row)?;
+        touched = statement::sum(touched, statement::run(&call.session, &prepared).await?);
+    }
+    Ok(touched)
+}
+
+/// Forgets the statement `handle`. An unknown one is forgotten already.
+pub(super) fn close(rooms: &Rooms, handle: &[u8]) {
+    if let Ok(id) = Uuid::from_slice(handle) {
+        rooms.statements.take(id);
+    }
+}
+
+fn find(rooms: &Rooms, handle: &[u8]) -> Result<std::sync::Arc<Statement>> {
+    let found = Uuid::from_slice(handle)
+        .ok()
+        .and_then(|id| rooms.statements.get(id));
+    Ok(found.ok_or_else(|| {
+        Error::not_found("the prepared statement is unknown: it was closed or has expired")
+            .hint("prepare it again")
+    })?)
+}

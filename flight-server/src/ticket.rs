@@ -1,0 +1,213 @@
+//! What a ticket carries and why it can be trusted. A ticket holds all that is needed to answer it
+//! (the statement and its parameters, or the count of a statement that ran already), so it outlives
+//! the connection that asked for it; the signature keeps clients from writing their own.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arrow_flight::sql::{ProstMessageExt, TicketStatementQuery};
+use hmac::{Hmac, Mac};
+use prost::Message;
+use rand::RngCore;
+use sha2::Sha256;
+use sluice_engine::error::{Error, Result};
+use uuid::Uuid;
+
+/// How long a ticket can be redeemed.
+pub(crate) const TICKET_LIFE: Duration = Duration::from_secs(3_600);
+/// Bytes of an HMAC-SHA256.
+const SIGNATURE_BYTES: usize = 32;
+
+/// What a signature is good for; one made for a ticket is worth nothing as a bearer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A ticket.
+    Ticket,
+    /// What a handshake gives.
+    Bearer,
+    /// A session's cookie.
+    Cookie,
+}
+
+/// Signs and verifies what the server hands out, with a key that never leaves it.
+#[derive(Clone)]
+pub(crate) struct Signer(Hmac<Sha256>);
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signer")
+    }
+}
+
+impl Signer {
+    /// A signer with a new key.
+    pub(crate) fn new() -> Self {
+        let mut key = [0; 64];
+        rand::rng().fill_bytes(&mut key);
+        Self(<Hmac<Sha256> as hmac::digest::KeyInit>::new(&key.into()))
+    }
+
+    /// `payload` with its signature.
+    pub(crate) fn seal(&self, purpose: Purpose, payload: &[u8]) -> Vec<u8> {
+        let mut sealed = payload.to_vec();
+        sealed.extend_from_slice(&self.mac(purpose, payload).finalize().into_bytes());
+        sealed
+    }
+
+    /// The payload of `sealed`, if its signature is ours and made for `purpose`.
+    pub(crate) fn open<'a>(&self, purpose: Purpose, sealed: &'a [u8]) -> Option<&'a [u8]> {
+        let (payload, signature) =
+            sealed.split_at_checked(sealed.len().checked_sub(SIGNATURE_BYTES)?)?;
+        self.mac(purpose, payload)
+            .verify_slice(signature)
+            .ok()
+            .map(|()| payload)
+    }
+
+    fn mac(&self, purpose: Purpose, payload: &[u8]) -> Hmac<Sha256> {
+        let mut mac = self.0.clone();
+        mac.update(&[purpose as u8]);
+        mac.update(payload);
+        mac
+    }
+}
+
+/// What a statement's ticket carries.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Ticket {
+    /// Names the plan that this process may still hold.
+    #[prost(bytes = "vec", tag = "1")]
+    id: Vec<u8>,
+    /// The session whose variables apply.
+    #[prost(bytes = "vec", tag = "2")]
+    session: Vec<u8>,
+    /// Seconds since 1970 after which it is worth nothing.
+    #[prost(uint64, tag = "3")]
+    expires: u64,
+    /// The statement.
+    #[prost(string, tag = "4")]
+    pub(crate) sql: String,
+    /// The statement's parameters: an IPC stream of one row; empty for none.
+    #[prost(bytes = "vec", tag = "5")]
+    pub(crate) parameters: Vec<u8>,
+    /// Set when the statement had an effect and has run: the rows it touched.
+    #[prost(int64, optional, tag = "6")]
+    pub(crate) affected: Option<i64>,
+}
+
+impl Ticket {
+    /// A ticket for `sql` in `session`.
+    pub(crate) fn new(session: Uuid, sql: &str) -> Self {
+        Self {
+            id: Uuid::new_v4().as_bytes().to_vec(),
+            session: session.as_bytes().to_vec(),
+            expires: seconds() + TICKET_LIFE.as_secs(),
+            sql: sql.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The name of the plan.
+    pub(crate) fn id(&self) -> Uuid {
+        Uuid::from_slice(&self.id).unwrap_or_default()
+    }
+
+    /// The session whose variables apply.
+    pub(crate) fn session(&self) -> Uuid {
+        Uuid::from_slice(&self.session).unwrap_or_default()
+    }
+
+    /// Seconds since 1970 after which it is worth nothing.
+    pub(crate) fn expires(&self) -> u64 {
+        self.expires
+    }
+
+    /// The ticket as clients hold it: the message of a Flight SQL statement, signed.
+    pub(crate) fn encode(&self, signer: &Signer) -> Vec<u8> {
+        let statement_handle = signer.seal(Purpose::Ticket, &self.encode_to_vec()).into();
+        TicketStatementQuery { statement_handle }
+            .as_any()
+            .encode_to_vec()
+    }
+
+    /// Reads the handle inside a client's ticket.
+    ///
+    /// # Errors
+    /// When this server did not sign it, or it has expired.
+    pub(crate) fn decode(signer: &Signer, handle: &[u8]) -> Result<Self> {
+        let payload = signer.open(Purpose::Ticket, handle).ok_or_else(|| {
+            Error::user("the ticket was not issued by this server")
+                .hint("ask for the statement's flight info again and redeem its ticket unchanged")
+        })?;
+        let ticket = Self::decode_payload(payload)?;
+        if ticket.expires < seconds() {
+            return Err(Error::user("the ticket has expired").hint("run the statement again"));
+        }
+        Ok(ticket)
+    }
+
+    fn decode_payload(payload: &[u8]) -> Result<Self> {
+        <Self as Message>::decode(payload)
+            .map_err(|error| Error::internal(format!("a signed ticket is unreadable: {error}")))
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handle(ticket: &Ticket, signer: &Signer) -> Vec<u8> {
+        signer.seal(Purpose::Ticket, &ticket.encode_to_vec())
+    }
+
+    #[test]
+    fn a_ticket_comes_back_as_it_was() {
+        let signer = Signer::new();
+        let ticket = Ticket::new(Uuid::new_v4(), "SELECT 1");
+        assert_eq!(
+            Ticket::decode(&signer, &handle(&ticket, &signer)).unwrap(),
+            ticket
+        );
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_noticed() {
+        let signer = Signer::new();
+        let good = handle(&Ticket::new(Uuid::new_v4(), "SELECT 1"), &signer);
+        for index in 0..good.len() * 8 {
+            let mut forged = good.clone();
+            forged[index / 8] ^= 1 << (index % 8);
+            assert!(Ticket::decode(&signer, &forged).is_err(), "bit {index}");
+        }
+        for end in 0..good.len() {
+            assert!(
+                Ticket::decode(&signer, &good[..end]).is_err(),
+                "cut at {end}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_key_or_purpose_is_worth_nothing() {
+        let signer = Signer::new();
+        let good = handle(&Ticket::new(Uuid::new_v4(), "SELECT 1"), &signer);
+        assert!(Ticket::decode(&Signer::new(), &good).is_err());
+        assert!(signer.open(Purpose::Bearer, &good).is_none());
+    }
+
+    #[test]
+    fn an_expired_ticket_says_so() {
+        let signer = Signer::new();
+        let mut ticket = Ticket::new(Uuid::new_v4(), "SELECT 1");
+        ticket.expires = seconds() - 1;
+        let error = Ticket::decode(&signer, &handle(&ticket, &signer)).unwrap_err();
+        assert_eq!(error.message(), "the ticket has expired");
+    }
+}

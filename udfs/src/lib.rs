@@ -1,0 +1,55 @@
+//! Every SQL function of Sluice, usable from any DataFusion program.
+//!
+//! # Use
+//! ```
+//! use datafusion::prelude::SessionContext;
+//!
+//! let mut context = SessionContext::new();
+//! sluice_udfs::register_all(&mut context)?;
+//! # Ok::<(), datafusion::error::DataFusionError>(())
+//! ```
+//!
+//! # Families
+//! A family is a folder with one function per file:
+//! - [`pii`] finds and removes personal data and secrets in text.
+//!
+//! # How to add a function
+//! 1. Create `src/<family>/<name>.rs`. Its `pub fn udf()` returns a `ScalarUDF`, an
+//!    `AggregateUDF` or a `WindowUDF`; `#[user_doc]` on its struct documents it and holds at least
+//!    one example with its printed output.
+//! 2. Add `<name>` to the `functions!` list in the family's `mod.rs`, in alphabetical order.
+//! 3. Run the tests of this crate with `UPDATE=1`, which rewrites `docs/functions.md`.
+//!
+//! The example, type conformance and documentation tests and the bench walk [`functions`]: a
+//! listed function is covered by all of them.
+//!
+//! # Rules
+//! The subject is the first argument, options follow and may be given by name (`=>`). NULL in,
+//! NULL out. Functions do no input or output. Modules import from the ones above them in the list
+//! below.
+
+mod registry;
+
+mod args;
+pub mod pii;
+
+pub use registry::Function;
+
+use datafusion::error::Result;
+use datafusion::execution::FunctionRegistry;
+
+/// All functions, family by family, in the order in which they are documented.
+#[must_use]
+pub fn functions() -> Vec<Function> {
+    pii::functions()
+}
+
+/// Makes every function known to `registry`, such as a `SessionContext` or `SessionState`.
+///
+/// # Errors
+/// Fails when the registry refuses a function, as a read-only registry does.
+pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    functions()
+        .into_iter()
+        .try_for_each(|function| function.register(registry))
+}

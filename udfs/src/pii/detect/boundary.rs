@@ -1,0 +1,106 @@
+//! The neighbours of a number: what may stand directly before and after a candidate.
+
+/// A byte that continues a word.
+pub(super) const fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// The byte before `at`.
+pub(super) fn before(text: &[u8], at: usize) -> Option<u8> {
+    text.get(at.checked_sub(1)?).copied()
+}
+
+/// The digits from `at` on end here.
+pub(super) fn digits_end(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// Whether a number may begin at `start`: not inside a word, a path, a version, a time of day, or
+/// an identifier such as `blk_-5195120009388265`.
+pub(super) fn opens(text: &[u8], start: usize) -> bool {
+    let Some(last) = before(text, start) else {
+        return true;
+    };
+    if is_word(last) {
+        return false;
+    }
+    let earlier = before(text, start - 1);
+    match last {
+        b'-' => false,
+        b'.' | b'/' => !earlier.is_some_and(is_word),
+        // A letter before the colon is a key, which is judged by its name.
+        b':' => !earlier.is_some_and(|byte| byte.is_ascii_digit()),
+        // `%B` begins the first track of a card; `\u` and `\x` begin an escape.
+        _ => true,
+    }
+}
+
+/// Whether a number may end at `end`.
+pub(super) fn closes(text: &[u8], end: usize) -> bool {
+    let Some(next) = text.get(end).copied() else {
+        return true;
+    };
+    if is_word(next) {
+        return false;
+    }
+    let later = text.get(end + 1).is_some_and(u8::is_ascii_digit);
+    !(later && matches!(next, b'.' | b':' | b'/' | b'-'))
+}
+
+/// Whether `start..end` is the whole text, white space aside.
+pub(super) fn is_whole(text: &[u8], start: usize, end: usize) -> bool {
+    let head = text.get(..start).unwrap_or_default();
+    let tail = text.get(end..).unwrap_or_default();
+    // A long margin counts as other text, which bounds the work.
+    head.len() <= MARGIN_MAX
+        && tail.len() <= MARGIN_MAX
+        && head.trim_ascii().is_empty()
+        && tail.trim_ascii().is_empty()
+}
+
+/// White space around a value that is the whole text.
+const MARGIN_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_inside_other_things_are_refused() {
+        let opening = [
+            ("41", true),
+            (" 41", true),
+            ("=41", true),
+            ("key:41", true),
+            (",41", true),
+            ("(41", true),
+            ("\"41", true),
+            ("a41", false),
+            ("_41", false),
+            ("_-41", false),
+            ("a/41", false),
+            ("1.41", false),
+            ("12:41", false),
+            ("-41", false),
+        ];
+        for (text, want) in opening {
+            assert_eq!(opens(text.as_bytes(), text.len() - 2), want, "{text}");
+        }
+        let closing = [
+            ("41", true),
+            ("41 ", true),
+            ("41.", true),
+            ("41,5", true),
+            ("41x", false),
+            ("41_", false),
+            ("41.5", false),
+            ("41-5", false),
+            ("41:00", false),
+            ("41-a", true),
+        ];
+        for (text, want) in closing {
+            assert_eq!(closes(text.as_bytes(), 2), want, "{text}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Groups of digits with one separator between them, as cards, social security numbers and phones
+//! are written.
+
+use super::boundary::digits_end;
+
+/// Groups of digits that one candidate may have.
+pub(super) const GROUPS_MAX: usize = 6;
+/// Digits of the longest group that is part of a candidate.
+const GROUP_DIGITS_MAX: usize = 19;
+
+/// Groups of digits with the same single separator between them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Groups {
+    /// First byte of the first group.
+    pub(super) start: usize,
+    /// The separator, or 0 for a single group.
+    pub(super) separator: u8,
+    count: usize,
+    sizes: [u8; GROUPS_MAX],
+    ends: [usize; GROUPS_MAX],
+}
+
+impl Groups {
+    /// Reads groups from the run at `start`, which ends at `end`.
+    pub(super) fn read(text: &[u8], start: usize, end: usize) -> Option<Self> {
+        let mut groups = Self {
+            start,
+            ..Self::default()
+        };
+        groups.push(start, end)?;
+        let mut end = end;
+        while let Some(separator @ (b' ' | b'-' | b'.')) = text.get(end).copied() {
+            if groups.separator != 0 && groups.separator != separator {
+                break;
+            }
+            let next_end = digits_end(text, end + 1);
+            if next_end == end + 1 || groups.push(end + 1, next_end).is_none() {
+                break;
+            }
+            groups.separator = separator;
+            end = next_end;
+        }
+        Some(groups)
+    }
+
+    fn push(&mut self, start: usize, end: usize) -> Option<()> {
+        let size = u8::try_from(end - start).ok()?;
+        if usize::from(size) > GROUP_DIGITS_MAX {
+            return None;
+        }
+        *self.sizes.get_mut(self.count)? = size;
+        *self.ends.get_mut(self.count)? = end;
+        self.count += 1;
+        Some(())
+    }
+
+    /// How many digits each group has.
+    pub(super) fn sizes(&self) -> &[u8] {
+        self.sizes.get(..self.count).unwrap_or_default()
+    }
+
+    /// Whether the groups are a year, a month and a day, which begin most log lines.
+    pub(super) fn is_date(&self, text: &[u8]) -> bool {
+        matches!(self.sizes(), [4, 2, 2, ..])
+            && matches!(text.get(self.start..self.start + 2), Some(b"19" | b"20"))
+    }
+
+    /// How many groups there are.
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// How many digits all groups have.
+    pub(super) fn digits(&self) -> usize {
+        self.sizes().iter().map(|size| usize::from(*size)).sum()
+    }
+
+    /// Where the first `count` groups end.
+    pub(super) fn end(&self, count: usize) -> usize {
+        count
+            .checked_sub(1)
+            .and_then(|last| self.ends.get(last))
+            .copied()
+            .unwrap_or(self.start)
+    }
+
+    /// The separator between the first `count` groups, 0 for one group.
+    pub(super) const fn separator_of(&self, count: usize) -> u8 {
+        if count > 1 { self.separator } else { 0 }
+    }
+}

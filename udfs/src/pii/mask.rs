@@ -1,0 +1,315 @@
+//! Putting something else in the place of findings.
+//!
+//! The result has no findings left: whatever a replacement uncovers is replaced in turn, which is
+//! what makes redaction idempotent. Later passes put a fence in place of a finding, so that text
+//! made to fall together again and again ends too.
+
+use crate::pii::detect::{self, Categories, Category, Finding};
+
+/// Passes that replace as the mode says; more than two are seen only in text made for it.
+const PLAIN_PASSES: usize = 4;
+/// Passes altogether, so that the cost is bounded by construction.
+const PASSES_MAX: usize = 16;
+/// What later passes leave: nothing next to it can grow into a finding again.
+const FENCE: &str = "***";
+/// Characters of an address that stay: its length less three, within these limits.
+const EMAIL_KEPT: std::ops::RangeInclusive<usize> = 1..=4;
+/// Digits of a number that stay.
+const DIGITS_KEPT: usize = 4;
+
+/// What is put in place of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// A mask that keeps what support needs to recognise a value, and nothing of a secret.
+    Mask,
+    /// The category in brackets.
+    Label,
+    /// Nothing.
+    Remove,
+}
+
+impl Mode {
+    /// Every mode, in the order of the documentation.
+    pub(crate) const ALL: [Self; 3] = [Self::Mask, Self::Label, Self::Remove];
+
+    /// The name in SQL.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Mask => "mask",
+            Self::Label => "label",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+/// Redacts text after text, keeping its buffers.
+#[derive(Debug)]
+pub(crate) struct Redactor {
+    categories: Categories,
+    mode: Mode,
+    found: Vec<Finding>,
+    earlier: String,
+}
+
+impl Redactor {
+    /// A redactor of these categories.
+    pub(crate) const fn new(categories: Categories, mode: Mode) -> Self {
+        Self {
+            categories,
+            mode,
+            found: Vec::new(),
+            earlier: String::new(),
+        }
+    }
+
+    /// Writes `text` without its findings to the empty `out`, or returns false, having written
+    /// nothing, if there are none.
+    pub(crate) fn redact(&mut self, text: &str, out: &mut String) -> bool {
+        detect::find(text, self.categories, &mut self.found);
+        if self.found.is_empty() {
+            return false;
+        }
+        render(text, &self.found, Some(self.mode), out);
+        for pass in 1..PASSES_MAX {
+            detect::find(out, self.categories, &mut self.found);
+            if self.found.is_empty() {
+                break;
+            }
+            std::mem::swap(out, &mut self.earlier);
+            out.clear();
+            render(
+                &self.earlier,
+                &self.found,
+                (pass < PLAIN_PASSES).then_some(self.mode),
+                out,
+            );
+        }
+        true
+    }
+}
+
+/// Without a mode, the fence.
+fn render(text: &str, found: &[Finding], mode: Option<Mode>, out: &mut String) {
+    let mut json = Json::new(text);
+    let mut copied = 0;
+    for finding in found {
+        out.push_str(text.get(copied..finding.start).unwrap_or_default());
+        let quote = json.missing_quote(finding);
+        out.push_str(quote);
+        match mode {
+            Some(Mode::Mask) => push_mask(text, finding, out),
+            Some(Mode::Label) => push_label(finding.category, out),
+            Some(Mode::Remove) => {}
+            None => out.push_str(FENCE),
+        }
+        if mode.is_some() && quote.is_empty() && needs_space(text, finding, out) {
+            out.push(' ');
+        }
+        out.push_str(quote);
+        copied = finding.end;
+    }
+    out.push_str(text.get(copied..).unwrap_or_default());
+}
+
+/// Whether the word after a removed secret would read as the secret: in `password:x user`, but
+/// not in `password=x user`, where a value begins at the separator.
+fn needs_space(text: &str, finding: &Finding, out: &str) -> bool {
+    finding.category == Category::Password
+        && out.ends_with([':', '>'])
+        && text
+            .as_bytes()
+            .get(finding.end)
+            .is_some_and(|next| matches!(next, b' ' | b'\t'))
+}
+
+fn push_label(category: Category, out: &mut String) {
+    out.push('[');
+    out.extend(
+        category
+            .name()
+            .chars()
+            .map(|letter| letter.to_ascii_uppercase()),
+    );
+    out.push(']');
+}
+
+fn push_mask(text: &str, finding: &Finding, out: &mut String) {
+    let shown = text.get(finding.start..finding.mark).unwrap_or_default();
+    match finding.category {
+        Category::CreditCard => push_last_digits("xxxx-xxxx-xxxx-", shown, out),
+        Category::UsSsn => push_last_digits("xxx-xx-", shown, out),
+        Category::Phone => push_last_digits("xxx-xxx-", shown, out),
+        Category::Email => {
+            let length = shown.chars().count();
+            let kept = length
+                .saturating_sub(3)
+                .clamp(*EMAIL_KEPT.start(), *EMAIL_KEPT.end());
+            out.extend(shown.chars().take(kept));
+            out.push_str("***");
+            out.push_str(text.get(finding.mark..finding.end).unwrap_or_default());
+        }
+        Category::Password => {}
+    }
+}
+
+fn push_last_digits(mask: &str, shown: &str, out: &mut String) {
+    out.push_str(mask);
+    let digits = shown.bytes().filter(u8::is_ascii_digit);
+    let skipped = digits.clone().count().saturating_sub(DIGITS_KEPT);
+    out.extend(digits.skip(skipped).map(char::from));
+}
+
+/// Where the strings of a JSON text are, read as far as the findings need.
+struct Json<'a> {
+    text: &'a [u8],
+    /// A document, not a line that holds one.
+    document: bool,
+    position: usize,
+    in_string: bool,
+}
+
+impl<'a> Json<'a> {
+    fn new(text: &'a str) -> Self {
+        let document = text.trim_start().starts_with(['{', '[']);
+        Self {
+            text: text.as_bytes(),
+            document,
+            position: 0,
+            in_string: false,
+        }
+    }
+
+    /// The quote that a replacement of `finding` needs on both sides: a bare JSON number is
+    /// replaced by a string. Findings are asked for in order.
+    fn missing_quote(&mut self, finding: &Finding) -> &'a str {
+        let after = self
+            .text
+            .get(finding.end..)
+            .unwrap_or_default()
+            .trim_ascii_start();
+        if !matches!(after.first(), Some(b',' | b'}' | b']')) {
+            return "";
+        }
+        let before = self
+            .text
+            .get(..finding.start)
+            .unwrap_or_default()
+            .trim_ascii_end();
+        let key = before.strip_suffix(b":").map(<[u8]>::trim_ascii_end);
+        let quote = key.and_then(trailing_quote);
+        let listed = matches!(before.last(), Some(b',' | b'['));
+        match quote {
+            // The quote may open a string that begins with a colon.
+            Some(quote) if self.document && quote.len() == 1 => {
+                if self.inside_string(finding.start) {
+                    ""
+                } else {
+                    quote
+                }
+            }
+            Some(quote) => quote,
+            None if self.document && listed && !self.inside_string(finding.start) => "\"",
+            None => "",
+        }
+    }
+
+    fn inside_string(&mut self, at: usize) -> bool {
+        while self.position < at {
+            match self.text.get(self.position) {
+                Some(b'"') => self.in_string = !self.in_string,
+                Some(b'\\') if self.in_string => self.position += 1,
+                _ => {}
+            }
+            self.position += 1;
+        }
+        self.in_string
+    }
+}
+
+/// The quote at the end of `key`, with the backslashes that belong to it.
+fn trailing_quote(key: &[u8]) -> Option<&str> {
+    let quote = key
+        .len()
+        .checked_sub(1)
+        .filter(|last| matches!(key.get(*last), Some(b'"' | b'\'')))?;
+    let escapes = key
+        .get(..quote)?
+        .iter()
+        .rev()
+        .take_while(|byte| **byte == b'\\')
+        .count();
+    std::str::from_utf8(key.get(quote - detect::quote_depth(escapes)..)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redact(mode: Mode, text: &str) -> String {
+        let mut out = String::new();
+        if !Redactor::new(Categories::ALL, mode).redact(text, &mut out) {
+            out.push_str(text);
+        }
+        out
+    }
+
+    #[test]
+    fn masks_keep_what_they_promise() {
+        let cases = [
+            ("4111-1111-1111-1234 no", "4111-1111-1111-1234 no"),
+            ("4111111111111111", "xxxx-xxxx-xxxx-1111"),
+            ("378282246310005", "xxxx-xxxx-xxxx-0005"),
+            ("536-90-5678", "xxx-xx-5678"),
+            ("user1234@domain.com", "user***@domain.com"),
+            ("username@domain.com", "user***@domain.com"),
+            ("bob@domain.com", "b***@domain.com"),
+            ("call +1 (212) 555-7890 ext. 42!", "call xxx-xxx-7890!"),
+            ("password=hunter2", "password="),
+            ("password=hunter2 user=bob", "password= user=bob"),
+            ("password:hunter2 user:bob", "password:  user:bob"),
+            (
+                r#"{"password":"hun\"ter2","a":1}"#,
+                r#"{"password":"","a":1}"#,
+            ),
+            (r#"{"password": 12345678}"#, r#"{"password": ""}"#),
+            (
+                r#"{"card": 4111111111111111}"#,
+                r#"{"card": "xxxx-xxxx-xxxx-1111"}"#,
+            ),
+            (r#"[1, 4111111111111111]"#, r#"[1, "xxxx-xxxx-xxxx-1111"]"#),
+            (
+                r#"["a, 4111111111111111, b"]"#,
+                r#"["a, xxxx-xxxx-xxxx-1111, b"]"#,
+            ),
+            (
+                r#"{"m":"{\"pin_card\":4111111111111111}"}"#,
+                r#"{"m":"{\"pin_card\":\"xxxx-xxxx-xxxx-1111\"}"}"#,
+            ),
+            ("4111 1111 1111 1111@x.com", "xxxx***@x.com"),
+        ];
+        for (text, want) in cases {
+            assert_eq!(redact(Mode::Mask, text), want, "{text}");
+            assert_eq!(redact(Mode::Mask, want), want, "twice: {text}");
+        }
+    }
+
+    #[test]
+    fn labels_name_the_category_and_removal_leaves_nothing() {
+        let text = "bob@x.com 4111111111111111 536-90-5678 (212) 555-7890 password=hunter2";
+        let labels = "[EMAIL] [CREDIT_CARD] [US_SSN] [PHONE] password=[PASSWORD]";
+        assert_eq!(redact(Mode::Label, text), labels);
+        assert_eq!(redact(Mode::Label, labels), labels);
+        assert_eq!(redact(Mode::Remove, text), "    password=");
+        let bearer = redact(Mode::Label, "Authorization: Bearer abc.def rest");
+        assert_eq!(bearer, "Authorization: Bearer [PASSWORD] rest");
+    }
+
+    #[test]
+    fn text_that_falls_together_again_comes_to_rest() {
+        let text = "(212) 555-(212) 555-78907890 4111 4111111111111111 1111 1111 1111";
+        for mode in Mode::ALL {
+            let once = redact(mode, text);
+            assert_eq!(redact(mode, &once), once);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Tests of the crate as its users see it: everything that is listed in the registry, and each
+//! function that needs more than its examples.
+
+#[cfg(test)]
+mod call;
+
+#[cfg(test)]
+mod registry;
+
+#[cfg(test)]
+mod examples;
+
+#[cfg(test)]
+mod conformance;
+
+#[cfg(test)]
+mod options;
+
+#[cfg(test)]
+mod properties;
+
+#[cfg(test)]
+mod samples;
