@@ -33,6 +33,7 @@ setup-test: setup ## install what the tests need besides: Java, Maven, Kafka, Py
 
 build: setup ## build the sluice binary
 	cargo build --locked --workspace --bins
+	@echo "built $(SLUICE_BIN)"
 
 demo: build ## run the main job on generated logs; DEMO_ARGS='--for 30s' ends it by itself
 	@$(SLUICE_BIN) demo $(DEMO_ARGS)
@@ -61,7 +62,7 @@ bench: setup-test ## run the benches against a real Kafka; BENCH_ARGS='--bench p
 	@export KAFKA_DIR=$(SLUICE_CACHE)/kafka/bench; \
 	  .ci/kafka.sh wipe; trap '.ci/kafka.sh wipe' EXIT; \
 	  started=$$(.ci/kafka.sh start); export SLUICE_KAFKA=$${started#kafka=}; \
-	  cargo bench --locked --package sluice-benches $(or $(BENCH_ARGS),--bench '*')
+	  cargo bench --locked --workspace $(or $(BENCH_ARGS),--bench '*')
 
 docs: setup ## build the API documentation; a broken link is an error
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps

@@ -101,6 +101,10 @@ impl Context {
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
+            // A client that is closing may well find its broker gone.
+            _ if self.closing.load(Ordering::Acquire) => {
+                tracing::debug!(facility, "librdkafka: {message}");
+            }
             RDKafkaLogLevel::Debug | RDKafkaLogLevel::Info | RDKafkaLogLevel::Notice => {
                 tracing::debug!(facility, "librdkafka: {message}");
             }

@@ -8,6 +8,8 @@ use tracing_subscriber::filter::LevelFilter;
 
 /// Libraries that tell every step of their work as if it were news; `filter` may ask them to.
 const QUIET: &str = "buoyant_kernel=warn,deltalake_core=warn";
+/// Warns with every commit of dead letters that their bytes have no statistics.
+const SILENT: &str = "deltalake_core::writer::stats=error";
 
 /// Starts the log with `filter`, such as `info` or `warn,sluice_engine=debug`.
 ///
@@ -21,10 +23,14 @@ pub(crate) fn start(filter: &str) -> Result<()> {
                 .source(error)
         })
     };
-    let mut parsed = parse(filter)?;
-    if parsed.max_level_hint() >= Some(LevelFilter::INFO) {
-        parsed = parse(&format!("{QUIET},{filter}"))?;
-    }
+    let asked = parse(filter)?.max_level_hint();
+    let parsed = if asked >= Some(LevelFilter::INFO) {
+        parse(&format!("{QUIET},{SILENT},{filter}"))?
+    } else if asked >= Some(LevelFilter::ERROR) {
+        parse(&format!("{SILENT},{filter}"))?
+    } else {
+        parse(filter)?
+    };
     let log = tracing_subscriber::fmt()
         .with_env_filter(parsed)
         .with_writer(stderr)
