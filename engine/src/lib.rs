@@ -26,6 +26,8 @@ pub mod table;
 
 pub mod plugin;
 
+pub mod budget;
+
 pub mod statement;
 
 pub mod query;

@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
+use crate::budget;
 use crate::error::{Error, Result};
 
 /// The dialect of all SQL.
@@ -130,6 +131,7 @@ pub fn parse(sql: &str) -> Result<Statement> {
         .into_iter()
         .filter(|t| !matches!(t.token, Token::Whitespace(_)))
         .collect();
+    budget::check(&tokens)?;
     if let Some(parse) = own(&tokens) {
         let mut parser = Parser::new(&DIALECT).with_tokens_with_locations(tokens);
         return parse(&mut parser, text).map_err(|error| syntax(&error));

@@ -277,6 +277,27 @@ async fn a_client_on_the_network_cannot_touch_the_servers_disk() {
 }
 
 #[tokio::test]
+async fn long_chains_are_refused_and_long_lists_are_not() {
+    let world = Arc::new(World::default());
+    let session = engine(&world, None).await.session(Authority::Owner);
+    let chain = |count: usize, joint: &str| vec!["1"; count].join(joint);
+    for sql in [
+        format!("SELECT {}", chain(20_000, " + ")),
+        format!("SELECT 1 WHERE a = {}", chain(20_000, " OR a = ")),
+        format!("SELECT ({})", chain(20_000, "||")),
+        chain(1_000, " UNION ALL SELECT ").replacen('1', "SELECT 1", 1),
+    ] {
+        let error = session.prepare(&sql).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Limit, "{error}");
+        assert!(error.hint_text().is_some());
+    }
+    let list = format!("SELECT 1 IN ({})", chain(20_000, ", "));
+    assert!(run(&session, &list).await.unwrap().contains("true"));
+    let rows = format!("VALUES ({})", chain(5_000, " + 1), ("));
+    assert!(session.prepare(&rows).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_query_stops_at_its_timeout() {
     let world = Arc::new(World::default());
     let mut config = Config::default();
