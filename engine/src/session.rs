@@ -22,6 +22,7 @@ use crate::commands::Commands;
 use crate::context::{CATALOG, PUBLIC, SYSTEM};
 use crate::error::{Error, Result};
 use crate::insert::{self, align};
+use crate::pipeline::carry::{carry, stream_of};
 use crate::query::QueryStream;
 use crate::statement::{self, Statement};
 use crate::table::{Append, Table};
@@ -269,6 +270,7 @@ impl Session {
                     .await?
             }
         };
+        let plan = with_lineage(plan);
         let plan = align(plan, &insert.table, &insert.columns, &target)?;
         Ok(Some(Work::Insert { table, plan }))
     }
@@ -383,6 +385,15 @@ impl Session {
             }
         }
         Ok(all)
+    }
+}
+
+/// An INSERT from a stream stores where its rows came from, as a pipeline of the same body would;
+/// queries that have no such place, such as aggregates, stay as they are.
+fn with_lineage(plan: LogicalPlan) -> LogicalPlan {
+    match stream_of(&plan).and_then(|_| carry(&plan, None)) {
+        Ok(carried) => carried,
+        Err(_) => plan,
     }
 }
 

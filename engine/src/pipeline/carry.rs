@@ -52,15 +52,19 @@ fn as_stream(scan: &TableScan) -> Option<Arc<StreamTable>> {
     )))
 }
 
-/// Makes `plan` read `inlet` in the stream's place and give the lineage columns with every row.
+/// Makes `plan` give the lineage columns with every row, and read `inlet`, where given, in the
+/// stream's place.
 ///
 /// # Errors
 /// [`crate::error::Kind::Unsupported`] for what needs more than one row, such as an aggregate.
-pub fn carry(plan: &LogicalPlan, inlet: &Inlet) -> Result<LogicalPlan> {
+pub fn carry(plan: &LogicalPlan, inlet: Option<&Inlet>) -> Result<LogicalPlan> {
     match plan {
         LogicalPlan::TableScan(scan) => {
-            let table = InletTable::new(inlet.clone(), scan.source.schema());
             let mut scan = scan.clone();
+            let Some(inlet) = inlet else {
+                return Ok(LogicalPlan::TableScan(scan));
+            };
+            let table = InletTable::new(inlet.clone(), scan.source.schema());
             scan.source = provider_as_source(Arc::new(table));
             Ok(LogicalPlan::TableScan(scan))
         }

@@ -54,7 +54,7 @@ impl Transform {
             .await?;
         let stream = stream_of(&plan)?;
         let inlet = Inlet::default();
-        let carried = carry(&plan, &inlet)?;
+        let carried = carry(&plan, Some(&inlet))?;
         let logical = align(carried, &insert.table, &insert.columns, target)?;
         let planned = physical(&state, &logical).await?;
         let physical = if asks_the_time(&logical)? {

@@ -248,3 +248,22 @@ async fn rewinding_reads_again_and_is_told_by_verify() {
     until(&engine, 4).await;
     engine.shutdown().await;
 }
+
+#[tokio::test]
+async fn the_body_run_once_is_a_backfill_with_lineage() {
+    let world = Arc::new(World::default());
+    world.topic("events").push(0, &["a", "!b", "c"]);
+    let body = "INSERT INTO t (v) SELECT upper(value) FROM s";
+    let (engine, session) = set_up(&world, &format!("CREATE PIPELINE p AS {body}")).await;
+    run(&session, body).await.unwrap();
+    let stored = "SELECT v || _offset FROM t ORDER BY 1";
+    assert_eq!(values(&session, stored).await, ["A0", "C2"]);
+    run(&session, "INSERT INTO t (n) SELECT count(*) FROM s")
+        .await
+        .unwrap();
+    assert_eq!(
+        values(&session, "SELECT n FROM t WHERE _offset IS NULL").await,
+        ["2"]
+    );
+    engine.shutdown().await;
+}
