@@ -28,10 +28,8 @@ pub fn check(tokens: &[TokenWithSpan]) -> Result<()> {
     for token in tokens {
         match &token.token {
             Token::LParen | Token::LBracket => open.push(0),
-            Token::RParen | Token::RBracket => {
-                if open.len() > 1 {
-                    open.pop();
-                }
+            Token::RParen | Token::RBracket if open.len() > 1 => {
+                open.pop();
             }
             Token::Comma => reset(&mut open),
             Token::Word(word) => match word.keyword {

@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, TableProvider};
+use datafusion::datasource::TableType;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{CreateExternalTable, DdlStatement, LogicalPlan};
@@ -165,10 +166,14 @@ impl Catalog {
         })
     }
 
-    /// Whether a definition's location is on this machine's disk: a path, or a `file:` URL.
+    /// Whether a location may be on this machine's disk: everything that is not the URL of another
+    /// place, however its scheme is written.
     #[must_use]
     pub fn is_local(location: &str) -> bool {
-        location.starts_with("file:") || !location.contains("://")
+        match url::Url::parse(location) {
+            Ok(url) => url.scheme() == "file" || !location.contains("://"),
+            Err(_) => true,
+        }
     }
 
     /// Defines a table or stream and creates it where it does not exist. Returns whether it is new.
@@ -440,7 +445,7 @@ fn check_name(name: &str) -> Result<()> {
 
 /// Local paths are kept absolute, so that a definition means the same from everywhere.
 fn absolute(location: &str) -> Result<String> {
-    if !Catalog::is_local(location) || location.starts_with("file:") {
+    if !Catalog::is_local(location) || url::Url::parse(location).is_ok() {
         return Ok(location.to_owned());
     }
     let path = std::path::absolute(Path::new(location)).map_err(|error| {
@@ -478,6 +483,11 @@ impl SchemaProvider for PublicSchema {
             Err(error) if error.kind() == Kind::NotFound && !self.0.contains(name) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Answered without opening, so that a table whose place is away is listed like the others.
+    async fn table_type(&self, name: &str) -> DfResult<Option<TableType>> {
+        Ok(self.0.contains(name).then_some(TableType::Base))
     }
 
     fn table_exist(&self, name: &str) -> bool {

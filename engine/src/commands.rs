@@ -14,10 +14,11 @@ use tracing::warn;
 
 use crate::authority::Authority;
 use crate::catalog::{Catalog, NewTable};
+use crate::context::PUBLIC;
 use crate::error::{Error, Result};
-use crate::insert::{align, table_name};
-use crate::pipeline::Pipelines;
+use crate::insert::{align, table_name, take_apart};
 use crate::pipeline::status::SharedProgress;
+use crate::pipeline::{Pipelines, dead_letters};
 use crate::query::QueryStream;
 use crate::runtime::Cpu;
 use crate::statement::{self, CreatePipeline, PipelineAction, Statement, quote};
@@ -55,10 +56,9 @@ impl Commands {
     ) -> Result<Option<RecordBatch>> {
         match statement {
             Statement::VerifyTable { name } => {
-                return verify(&self.catalog, context, &name)
-                    .await?
-                    .rows()
-                    .map(Some);
+                let (catalog, context) = (Arc::clone(&self.catalog), context.clone());
+                let proof = async move { verify(&catalog, &context, &name).await };
+                return self.cpu.run(proof).await?.rows().map(Some);
             }
             Statement::CreatePipeline(create) => self.create_pipeline(create).await?,
             Statement::AlterPipeline { name, action } => self.alter_pipeline(&name, action).await?,
@@ -140,6 +140,13 @@ impl Commands {
         let format = self.default_table.ok_or_else(|| {
             Error::unsupported("this build has no kind of table for CREATE TABLE")
         })?;
+        let schema = create.name.schema();
+        if schema.is_some_and(|schema| schema != PUBLIC) {
+            return Err(
+                Error::not_found(format!("there is no schema for \"{}\"", create.name))
+                    .hint("tables live in the schema \"public\""),
+            );
+        }
         let name = create.name.table().to_owned();
         let quoted = quote(&name);
         let sql = format!("CREATE EXTERNAL TABLE {quoted} STORED AS {format} LOCATION '{name}'");
@@ -305,5 +312,7 @@ fn uses(sql: &str, table: &str) -> Result<bool> {
         return Ok(false);
     };
     let (tables, _) = resolve_table_references(&body, true)?;
-    Ok(tables.iter().any(|reference| reference.table() == table))
+    let target = take_apart(&body)?.map(|insert| insert.table);
+    let dead = target.map(|target| format!("{target}{}", dead_letters::SUFFIX));
+    Ok(dead.as_deref() == Some(table) || tables.iter().any(|used| used.table() == table))
 }

@@ -87,8 +87,11 @@ impl QueryStream {
                     Err(_) => Err(late()),
                 };
                 let last = next.is_err();
-                if sender.send(next).await.is_err() || last {
-                    break;
+                // A reader that stops reading holds its plan no longer than the timeout either.
+                match tokio::time::timeout_at(deadline, sender.send(next)).await {
+                    Ok(Ok(())) if !last => {}
+                    Ok(_) => break,
+                    Err(_) => return,
                 }
             }
             done.store(true, Ordering::Release);

@@ -11,6 +11,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Field, Schema, SchemaRef, UInt64Type};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::ParamValues;
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
@@ -277,21 +278,37 @@ impl Session {
 
     /// A client on the network has no business with this machine's files and memory limits.
     fn check(&self, plan: &LogicalPlan) -> Result<()> {
+        if let LogicalPlan::Statement(PlanStatement::Prepare(_) | PlanStatement::Execute(_)) = plan
+        {
+            return Err(
+                Error::unsupported("PREPARE and EXECUTE are not supported in SQL")
+                    .hint("drivers prepare statements by the protocol; send the query itself"),
+            );
+        }
         if self.authority == Authority::Owner {
             return Ok(());
         }
-        match plan {
-            LogicalPlan::Copy(_) => Err(Error::denied("COPY writes files of the server")
-                .hint("fetch the rows and write them where you are")),
-            LogicalPlan::Statement(PlanStatement::SetVariable(set))
-                if set.variable.starts_with("datafusion.runtime") =>
-            {
-                let name = &set.variable;
-                Err(Error::denied(format!("\"{name}\" belongs to the server"))
-                    .hint("the owner of the server sets it in the configuration"))
-            }
-            _ => Ok(()),
+        let mut copies = false;
+        plan.apply_with_subqueries(|node| {
+            copies |= matches!(node, LogicalPlan::Copy(_));
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        if copies {
+            return Err(Error::denied("COPY writes files of the server")
+                .hint("fetch the rows and write them where you are"));
         }
+        let variable = match plan {
+            LogicalPlan::Statement(PlanStatement::SetVariable(set)) => &set.variable,
+            LogicalPlan::Statement(PlanStatement::ResetVariable(reset)) => &reset.variable,
+            _ => return Ok(()),
+        };
+        if variable.to_lowercase().starts_with("datafusion.runtime") {
+            return Err(
+                Error::denied(format!("\"{variable}\" belongs to the server"))
+                    .hint("the owner of the server sets it in the configuration"),
+            );
+        }
+        Ok(())
     }
 
     /// Runs `prepared`: effects to their end, queries up to their first rows.

@@ -153,7 +153,11 @@ pub async fn verify(
         Counts::new()
     };
     // Pipelines go on meanwhile: the rows counted are those of some version in between.
-    let after = chain(&table.commits().await?);
+    let after = table.commits().await?;
+    let pipelines = after.iter().filter(|commit| !commit.ranges.is_empty());
+    let appended: u64 = pipelines.map(|commit| commit.rows).sum();
+    let held_rows: u64 = rows.values().map(|(rows, _)| rows).sum();
+    let after = chain(&after);
     let changed = before.iter().find(|commit| removes_rows(commit));
     let (least, most) = (stored_by_partition(&proofs), stored_by_partition(&after));
     for proof in &mut proofs {
@@ -165,6 +169,13 @@ pub async fn verify(
         // Where several writers, or topics of one name, share the offsets, only rows can be
         // compared.
         let held = if writers > 1 { rows } else { distinct };
+        if proof
+            .problems
+            .iter()
+            .any(|problem| problem.starts_with("rewound"))
+        {
+            continue;
+        }
         if let Some(Commit {
             version, operation, ..
         }) = changed
@@ -177,7 +188,8 @@ pub async fn verify(
                 "the commits store {least} records, the table holds {held}"
             ));
         }
-        if writers == 1 && rows > distinct {
+        // An unnesting query gives several rows of one record, and its commits say so.
+        if writers == 1 && rows > distinct && held_rows > appended {
             proof.problems.push(format!(
                 "{} rows share an offset with another",
                 rows - distinct

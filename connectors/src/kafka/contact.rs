@@ -218,7 +218,7 @@ impl<'a> Connection<'a> {
             )
             .hint(
                 "records were deleted before they were read, or the topic was made anew; \
-                         rewind the pipeline to an offset that exists",
+                         make a pipeline of another name to read what is left",
             ),
             Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
                 self.unknown_topic(&topics)

@@ -73,11 +73,9 @@ pub fn carry(plan: &LogicalPlan, inlet: Option<&Inlet>) -> Result<LogicalPlan> {
             let mut expressions = projection.expr.clone();
             for name in lineage::NAMES {
                 let column = Expr::Column(lineage_column(input.schema(), name)?);
-                match expressions
-                    .iter()
-                    .find(|expr| expr.schema_name().to_string() == name)
-                {
-                    Some(Expr::Column(_)) => {}
+                let named = |expr: &&Expr| matches!(expr, Expr::Column(c) if c.name == name);
+                match expressions.iter().find(named) {
+                    Some(_) => {}
                     None if !has_output(&projection.schema, name) => expressions.push(column),
                     _ => {
                         return Err(Error::user(format!(

@@ -1,15 +1,19 @@
 //! Steps 4 to 6 for one cut: transform, dead letters first, then rows and offsets in one commit.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::array::AsArray;
+use arrow::datatypes::{Int64Type, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use chrono::Utc;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::prelude::{col, lit};
 use futures::stream;
 
 use crate::error::Result;
+use crate::lineage;
 use crate::pipeline::cut::Cut;
 use crate::pipeline::dead_letters;
 use crate::pipeline::positions::Positions;
@@ -82,7 +86,8 @@ impl Committer {
     }
 
     /// Dead letters have offsets of their own, so that a crash between their commit and the rows'
-    /// writes them once: what lies below the stored offset is there.
+    /// writes them once. Records below the stored offset are read again after a crash, and after
+    /// a rewind or with another body too: those that are stored already are looked up.
     async fn commit_rejects(
         &self,
         rejects: &[&Reject],
@@ -94,19 +99,25 @@ impl Committer {
         for range in ranges.iter().filter(|range| range.rejected > 0) {
             let Partition { topic, index, .. } = &range.partition;
             let from = positions.dead_letters(&range.partition);
-            if from.is_some_and(|from| from >= range.to) {
-                continue;
-            }
-            let mine = rejects.iter().copied().filter(|reject| {
-                &reject.topic == topic
-                    && reject.partition == *index
-                    && from.is_none_or(|from| reject.offset >= from)
-            });
+            let mine: Vec<&Reject> = rejects
+                .iter()
+                .copied()
+                .filter(|reject| &reject.topic == topic && reject.partition == *index)
+                .collect();
+            let again = from.is_some_and(|from| mine.iter().any(|reject| reject.offset < from));
+            let stored = if again {
+                self.stored(range).await?
+            } else {
+                BTreeSet::new()
+            };
+            let mine = mine
+                .into_iter()
+                .filter(|reject| !stored.contains(&reject.offset));
             let before = fresh.len();
             fresh.extend(mine);
             let stored = (fresh.len() - before) as u64;
             let partition = range.partition.clone();
-            let to = range.to;
+            let to = from.map_or(range.to, |from| from.max(range.to));
             let empty = CommitRange {
                 partition,
                 from,
@@ -130,6 +141,39 @@ impl Committer {
         };
         self.dead_letters.append(append).await.map(|_| ())
     }
+
+    /// The offsets of `range` whose records this pipeline has in the dead letters.
+    async fn stored(&self, range: &CommitRange) -> Result<BTreeSet<i64>> {
+        let provider = self.dead_letters.provider().await?;
+        let frame = self.transform.context().read_table(provider)?;
+        let CommitRange {
+            partition,
+            from,
+            to,
+            ..
+        } = range;
+        let mine = col(lineage::TOPIC)
+            .eq(lit(partition.topic.as_str()))
+            .and(col(lineage::PARTITION).eq(lit(partition.index)))
+            .and(col(lineage::OFFSET).gt_eq(lit(from.unwrap_or(0))))
+            .and(col(lineage::OFFSET).lt(lit(*to)))
+            .and(col("pipeline").eq(lit(self.writer.as_str())));
+        let frame = frame.filter(mine)?.select_columns(&[lineage::OFFSET])?;
+        let found = self
+            .cpu
+            .run(async move { Ok(frame.collect().await?) })
+            .await?;
+        Ok(read_offsets(&found))
+    }
+}
+
+fn read_offsets(batches: &[RecordBatch]) -> BTreeSet<i64> {
+    let columns = batches
+        .iter()
+        .filter_map(|batch| batch.columns().first()?.as_primitive_opt::<Int64Type>());
+    columns
+        .flat_map(|offsets| offsets.iter().flatten())
+        .collect()
 }
 
 fn batches(schema: SchemaRef, rows: Vec<RecordBatch>) -> Result<SendableRecordBatchStream> {

@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arrow::datatypes::FieldRef;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -153,7 +154,17 @@ impl Pipelines {
             schema,
         };
         self.catalog.create(&name, new).await?;
-        self.catalog.table(&name).await
+        let table = self.catalog.table(&name).await?;
+        let found = table.schema().await?;
+        let wanted = dead_letters::schema();
+        let fits = |field: &FieldRef| found.field_with_name(field.name()).is_ok();
+        if wanted.fields().iter().all(fits) {
+            return Ok(table);
+        }
+        Err(
+            Error::exists(format!("\"{name}\" is there and is no dead-letter table"))
+                .hint("rename that table, or give the pipeline a target of another name"),
+        )
     }
 
     /// Starts every defined pipeline that is not paused.

@@ -24,7 +24,7 @@ impl Positions {
         &self.next
     }
 
-    /// The offset below which all dead letters of `partition` are stored.
+    /// The offset that the dead-letter table has stored for `partition`.
     #[must_use]
     pub fn dead_letters(&self, partition: &Partition) -> Option<i64> {
         self.dead_letters.get(partition).copied()
@@ -66,9 +66,21 @@ impl Positions {
         let partitions: Vec<Partition> = offered.iter().map(|o| o.partition.clone()).collect();
         let stored = tables.0.offsets(writer, &partitions).await?;
         let rejected = tables.1.offsets(writer, &partitions).await?;
+        // Partitions found later are read from their beginning: what arrived before they were
+        // found is not old.
+        let began = match stored.iter().any(Option::is_none) {
+            true => tables
+                .0
+                .commits()
+                .await?
+                .iter()
+                .any(|commit| commit.writer == writer),
+            false => true,
+        };
         let (mut positions, mut claims) = (Vec::new(), Vec::new());
         for (offer, stored) in offered.iter().zip(stored) {
             let begin = match start {
+                _ if began => offer.low,
                 Some(Start::Earliest) => offer.low,
                 Some(Start::Latest) => offer.high,
                 None => offer.start,

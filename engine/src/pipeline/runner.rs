@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::pipeline::commit::Committer;
 use crate::pipeline::cut::Cut;
 use crate::pipeline::definition::PipelineDefinition;
@@ -60,7 +60,7 @@ impl Runner {
         let mut backoff = BACKOFF_MIN;
         while !stop.is_cancelled() {
             let began = Instant::now();
-            status.set(State::Starting, None);
+            status.update(|progress| progress.state = State::Starting);
             let error = match self.drive(stop).await {
                 Ok(()) => break,
                 Err(error) => error,
@@ -68,11 +68,7 @@ impl Runner {
             if began.elapsed() > BACKOFF_RESET {
                 backoff = BACKOFF_MIN;
             }
-            let wait = if error.kind() == Kind::Conflict {
-                BACKOFF_MIN.max(backoff)
-            } else {
-                backoff
-            };
+            let wait = backoff;
             warn!(pipeline = name, error = %error, retry_in = ?wait, "pipeline failed");
             status.set(State::Retrying, Some(&error));
             tokio::select! {

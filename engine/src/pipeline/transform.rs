@@ -14,6 +14,8 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 
+use tokio::sync::Mutex;
+
 use crate::error::Result;
 use crate::insert::{InsertInto, align};
 use crate::pipeline::carry::{carry, stream_of};
@@ -26,6 +28,8 @@ pub struct Transform {
     /// `None` when the query asks for the time of day, which planning makes a constant.
     physical: Option<Arc<dyn ExecutionPlan>>,
     inlet: Inlet,
+    /// One run at a time: a run that is being given up must not take the rows of the next.
+    running: Mutex<()>,
     target: SchemaRef,
 }
 
@@ -70,6 +74,7 @@ impl Transform {
                 logical,
                 physical,
                 inlet,
+                running: Mutex::default(),
                 target,
             },
         ))
@@ -85,8 +90,15 @@ impl Transform {
             Some(plan) => reset_plan_states(Arc::clone(plan))?,
             None => physical(&self.context.state(), &self.logical).await?,
         };
+        let _alone = self.running.lock().await;
         self.inlet.fill(rows);
         Ok(collect(plan, self.context.task_ctx()).await?)
+    }
+
+    /// The session it is planned in.
+    #[must_use]
+    pub fn context(&self) -> &SessionContext {
+        &self.context
     }
 
     /// The schema of the target, whose columns the result has in the same order.

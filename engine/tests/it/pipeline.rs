@@ -150,6 +150,7 @@ async fn unnested_rows_share_an_offset_and_still_add_up() {
             .concat(),
         "001222"
     );
+    assert_eq!(verdicts(&session).await, ["ok"]);
     engine.shutdown().await;
 }
 
@@ -265,5 +266,29 @@ async fn the_body_run_once_is_a_backfill_with_lineage() {
         values(&session, "SELECT n FROM t WHERE _offset IS NULL").await,
         ["2"]
     );
+    engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn another_body_may_refuse_records_that_are_below_the_dead_letters() {
+    let world = Arc::new(World::default());
+    world.topic("events").push(0, &["1", "x", "3", "!bad"]);
+    let sql =
+        "CREATE PIPELINE p WITH (max_latency = '5ms') AS INSERT INTO t (v) SELECT value FROM s";
+    let (engine, session) = set_up(&world, sql).await;
+    engine.start_pipelines();
+    until(&engine, 4).await;
+    let strict = "CREATE OR REPLACE PIPELINE p WITH (max_latency = '5ms') AS \
+                  INSERT INTO t (v, n) SELECT value, CAST(value AS INT) AS n FROM s";
+    run(&session, strict).await.unwrap();
+    run(&session, "ALTER PIPELINE p REWIND TO EARLIEST")
+        .await
+        .unwrap();
+    until(&engine, 4).await;
+    let dead = "SELECT code || _offset FROM t__dlq ORDER BY 1";
+    assert_eq!(values(&session, dead).await, ["bad_json3", "refused1"]);
+    assert!(run(&session, "DROP TABLE t__dlq").await.is_err());
+    let named = "CREATE PIPELINE q AS INSERT INTO t (v, _offset) SELECT value, _offset FROM s";
+    run(&session, named).await.unwrap();
     engine.shutdown().await;
 }

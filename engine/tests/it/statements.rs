@@ -262,7 +262,11 @@ async fn a_client_on_the_network_cannot_touch_the_servers_disk() {
     for sql in [
         "CREATE EXTERNAL TABLE p STORED AS CSV LOCATION '/etc/passwd'",
         "CREATE EXTERNAL TABLE p STORED AS CSV LOCATION 'file:///etc/passwd'",
+        "CREATE EXTERNAL TABLE p STORED AS CSV LOCATION 'FILE:///etc/passwd'",
+        "CREATE EXTERNAL TABLE p STORED AS CSV LOCATION ' file:///etc/passwd'",
         "COPY (SELECT 1) TO '/tmp/x.csv' STORED AS CSV",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '/tmp/x.csv' STORED AS CSV",
+        "RESET datafusion.runtime.memory_limit",
         "SET datafusion.runtime.memory_limit = '8G'",
     ] {
         assert_eq!(fails(&session, sql).await.kind(), Kind::Denied, "{sql}");
