@@ -19,11 +19,11 @@ CRATES = engine udfs connectors sql flight-server benches
 RUST_FILES = find $(CRATES) -name '*.rs' -print0
 PYTHON_TESTS = find $(CRATES) -name 'test_*.py' -print0
 
-.PHONY: help setup setup-test build demo test test-rust test-python lint lint-deps fmt bench docs \
-  clean-kafka
+.PHONY: help setup setup-test build demo test test-rust test-python chaos fuzz lint lint-deps \
+  fmt bench bench-peers docs clean-kafka
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what building needs, if missing
 	@.ci/setup.sh build
@@ -47,6 +47,14 @@ test-python: setup-test build ## run the tests that drive the server with Python
 	@mapfile -d '' tests < <($(PYTHON_TESTS)); \
 	  [ $${#tests[@]} = 0 ] || $(SLUICE_PYTHON) -m pytest -q -p no:cacheprovider "$${tests[@]}"
 
+chaos: export CHAOS_SECONDS ?= 180
+chaos: setup-test ## kill, stop and continue ingesting processes for CHAOS_SECONDS (180); CHAOS_SEED repeats a run
+	cargo test --locked --workspace --test it -- --nocapture processes_killed_stopped
+
+fuzz: export FUZZ_SECONDS ?= 600
+fuzz: setup ## feed the decoders random records for FUZZ_SECONDS (600) and compare them with serde_json
+	cargo test --locked --workspace --test it -- --nocapture decode::fuzz::
+
 lint: setup-test ## check formatting and run clippy, warnings being errors
 	$(RUST_FILES) | xargs -0 rustfmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -58,11 +66,14 @@ lint-deps: setup ## check licences, sources and double versions; installs cargo-
 fmt: setup-test ## format every Rust file
 	$(RUST_FILES) | xargs -0 rustfmt
 
-bench: setup-test ## run the benches against a real Kafka; BENCH_ARGS='--bench pipeline' narrows them
+bench: setup-test ## run the benches against a real Kafka; BENCH_ARGS='--bench drain' narrows them
 	@export KAFKA_DIR=$(SLUICE_CACHE)/kafka/bench; \
 	  .ci/kafka.sh wipe; trap '.ci/kafka.sh wipe' EXIT; \
 	  started=$$(.ci/kafka.sh start); export SLUICE_KAFKA=$${started#kafka=}; \
 	  cargo bench --locked --workspace $(or $(BENCH_ARGS),--bench '*')
+
+bench-peers: setup-test ## drain one topic with Sluice and with PySpark and print the ratios; EVENTS=2000000
+	@benches/peers/run.sh
 
 docs: setup ## build the API documentation; a broken link is an error
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps

@@ -3,17 +3,23 @@
 #
 #   kafka.sh fetch          downloads the broker's jars into the cache, once
 #   kafka.sh start          formats a new data directory, starts, and returns when the broker answers;
-#                           prints kafka=HOST:PORT, and one line for each secured listener
+#                           prints kafka=HOST:PORT
+#   kafka.sh start-secure   the same, with listeners beside the plain one for SASL_PLAINTEXT, SASL_SSL
+#                           and SSL with client certificates; prints kafka=, sasl_plaintext=,
+#                           sasl_ssl= and ssl= with their addresses, user= and password= for PLAIN,
+#                           SCRAM-SHA-256 and SCRAM-SHA-512, and the PEM files ca=, client_cert= and
+#                           client_key=; the server's certificate is for localhost and 127.0.0.1
 #   kafka.sh kill | stop    SIGKILL | SIGTERM, and waits for the end; the data stays
-#   kafka.sh resume         the same as start: same data, same port
+#   kafka.sh resume         starts it again: same data, same port, same listeners
 #   kafka.sh wipe           kills the broker and removes its directory
+#   kafka.sh delete-records TOPIC PARTITION OFFSET
+#                           lets the broker forget the records before OFFSET, as retention does
 #   kafka.sh tool CLASS ..  runs a Kafka tool, e.g.
 #                           tool org.apache.kafka.tools.TopicCommand --bootstrap-server HOST:PORT --list
 #
 # Environment: KAFKA_DIR (one broker's data, log and certificates), KAFKA_PORT (a free one is chosen
-# and kept when unset), KAFKA_SECURE=1 (adds SASL_PLAINTEXT, SASL_SSL and SSL with client
-# certificates), KAFKA_USER and KAFKA_PASSWORD (PLAIN and SCRAM), KAFKA_HEAP, KAFKA_VERSION,
-# SLUICE_CACHE. Needs Java 17 and openssl; fetch also needs Maven. PEM files are in $KAFKA_DIR/tls.
+# and kept when unset), KAFKA_USER and KAFKA_PASSWORD, KAFKA_HEAP, KAFKA_VERSION, SLUICE_CACHE.
+# Needs Java 17 and openssl; fetch also needs Maven.
 set -euo pipefail
 
 cache=${SLUICE_CACHE:-$HOME/.cache/sluice}
@@ -22,7 +28,6 @@ jars=$cache/kafka-$version
 dir=$(realpath -m "${KAFKA_DIR:-$cache/kafka/default}")
 user=${KAFKA_USER:-sluice}
 password=${KAFKA_PASSWORD:-sluice-secret}
-secure=${KAFKA_SECURE:-0}
 heap=${KAFKA_HEAP:-512m}
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 host=127.0.0.1
@@ -75,6 +80,8 @@ tool() {
   "$java" -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dlog4j2.level=OFF -cp "$jars/*" "$@"
 }
 
+secure() { [ -e "$dir/secure" ]; }
+
 # A connection to the port succeeds, so somebody listens.
 listening() { (exec 3<> "/dev/tcp/$host/$1") 2> /dev/null; }
 
@@ -113,7 +120,7 @@ certificate() {
 # Small topics and no rebalance delay: a test's consumer group is in place at once.
 properties() {
   local listeners=PLAINTEXT://$host:$port
-  if [ "$secure" = 1 ]; then
+  if secure; then
     listeners+=,SASL_PLAINTEXT://$host:$((port + 2)),SASL_SSL://$host:$((port + 3)),SSL://$host:$((port + 4))
   fi
   cat << PROPERTIES
@@ -140,7 +147,7 @@ num.network.threads=2
 num.io.threads=2
 log.cleaner.dedupe.buffer.size=16777216
 PROPERTIES
-  [ "$secure" != 1 ] || security
+  ! secure || security
 }
 
 security() {
@@ -201,7 +208,7 @@ start() {
   fetch
   mkdir -p "$dir"
   if running; then fail "a broker runs in $dir (kafka.sh stop ends it)"; fi
-  [ "$secure" != 1 ] || certificates
+  ! secure || certificates
   port=${KAFKA_PORT:-$(cat "$dir/port" 2> /dev/null || free_port)}
   ! listening "$port" || fail "port $port is taken"
   until launch; do
@@ -214,8 +221,9 @@ start() {
   done
   echo "$port" > "$dir/port"
   echo "kafka=$host:$port"
-  [ "$secure" != 1 ] || printf '%s\n' "sasl_plaintext=$host:$((port + 2))" "sasl_ssl=$host:$((port + 3))" \
-    "ssl=$host:$((port + 4))" "tls=$dir/tls"
+  ! secure || printf '%s\n' "sasl_plaintext=$host:$((port + 2))" "sasl_ssl=$host:$((port + 3))" \
+    "ssl=$host:$((port + 4))" "user=$user" "password=$password" "ca=$dir/tls/ca.pem" \
+    "client_cert=$dir/tls/client.pem" "client_key=$dir/tls/client.key"
 }
 
 end() {
@@ -228,18 +236,29 @@ end() {
   rm -f "$dir/pid"
 }
 
+delete_records() {
+  [ $# = 3 ] || fail "delete-records takes TOPIC PARTITION OFFSET"
+  running || fail "no broker runs in $dir"
+  local wanted=$dir/delete-records.json
+  printf '{"version":1,"partitions":[{"topic":"%s","partition":%d,"offset":%d}]}' "$@" > "$wanted"
+  tool org.apache.kafka.tools.DeleteRecordsCommand --bootstrap-server "$host:$(cat "$dir/port")" \
+    --offset-json-file "$wanted"
+}
+
 # Only what this script made: KAFKA_DIR may hold something of its owner's.
 wipe() {
-  rm -rf "$dir"/{data,tls,tls.log,port,cluster,server.properties,format.log,broker.log}
+  rm -rf "$dir"/{data,tls,tls.log,secure,port,cluster,delete-records.json,server.properties,format.log,broker.log}
   [ ! -d "$dir" ] || rmdir --ignore-fail-on-non-empty "$dir"
 }
 
 case ${1:-} in
   fetch) fetch ;;
   start | resume) start ;;
+  start-secure) mkdir -p "$dir" && touch "$dir/secure" && start ;;
   kill) end KILL ;;
   stop) end TERM ;;
   wipe) end KILL && wipe ;;
+  delete-records) shift && delete_records "$@" ;;
   tool) shift && fetch && tool "$@" ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" && exit 2 ;;
 esac

@@ -8,6 +8,10 @@ pub const COLUMNS: &str = "timestamp TIMESTAMP, severity VARCHAR, source VARCHAR
                            host VARCHAR, service_version VARCHAR, trace_id VARCHAR, \
                            user_id VARCHAR, latency_ms DOUBLE, status BIGINT";
 
+/// The names of the columns, as a query lists them.
+pub const NAMES: &str = "timestamp, severity, source, message, host, service_version, trace_id, \
+                         user_id, latency_ms, status";
+
 /// An endless row of events.
 #[derive(Debug)]
 pub struct Events {
@@ -41,8 +45,14 @@ impl Iterator for Events {
         let (trace, user) = (random.random::<u128>(), random.random_range(0..100_000));
         let latency = f64::from(random.random_range(1..200_000_u32)) / 100.0;
         let status = [200, 200, 200, 201, 404, 500][random.random_range(0..6)];
+        // Few records come late, so that tables partitioned by day get more than one file a flush.
+        let day = if random.random_range(0..50) == 0 {
+            4
+        } else {
+            5
+        };
         Some(format!(
-            "{{\"timestamp\":\"2026-02-05T10:00:{second:02}.{milli:03}Z\",\
+            "{{\"timestamp\":\"2026-02-0{day}T10:00:{second:02}.{milli:03}Z\",\
              \"severity\":\"{severity}\",\"source\":\"{source}\",\
              \"message\":\"handled order {order} step {number} for cart with {host} items in \
              region eu-west-1, cache miss, retry 0\",\"host\":\"node-{host:02}\",\

@@ -1,4 +1,9 @@
-//! Benchmarks of Sluice, and the seeded generators that feed them.
+//! Benchmarks of Sluice: the seeded generators that feed them, the broker and the engine under
+//! measurement, and the clocks.
 
 pub mod events;
 pub mod lines;
+
+pub mod cpu;
+pub mod kafka;
+pub mod ingest;

@@ -1,8 +1,14 @@
 //! The way from a thread that reads to a [`Reader`]: a short queue of events, so that a slow engine
 //! slows the thread and not the memory, and one that a dropped reader ends.
+//!
+//! A thread that has other things to do than wait for the engine waits in slices ([`wait_for`]).
 
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sluice_engine::error::{Error, Result};
@@ -50,25 +56,32 @@ impl Outlet {
     }
 
     /// Sends an event, waiting while the engine has enough to do.
-    pub(crate) fn send(&self, event: Event) -> Result<(), Stop> {
-        self.events
-            .blocking_send(Ok(Some(event)))
-            .map_err(|_| Stop::Gone)
+    pub(crate) async fn send(&self, event: Event) -> Result<(), Stop> {
+        let sent = self.events.send(Ok(Some(event))).await;
+        sent.map_err(|_| Stop::Gone)
     }
 
     /// Sends what the chunk holds, if anything.
     pub(crate) fn flush(&self, chunk: &mut Chunk) -> Result<(), Stop> {
-        chunk
-            .finish()?
-            .map_or(Ok(()), |batch| self.send(Event::Batch(batch)))
+        let Some(batch) = chunk.finish()? else {
+            return Ok(());
+        };
+        wait(self.send(Event::Batch(batch)))
     }
 
     /// Offers partitions and waits for the offset to read next of each.
     pub(crate) fn assign(&self, offered: Vec<Offered>) -> Result<Vec<i64>, Stop> {
+        wait(self.assigned(offered))
+    }
+
+    /// The offset to read next of each partition offered. Without partitions it says that there are
+    /// none for this reader.
+    pub(crate) async fn assigned(&self, offered: Vec<Offered>) -> Result<Vec<i64>, Stop> {
         let (reply, answer) = oneshot::channel();
         let count = offered.len();
-        self.send(Event::Assigned(Assigned { offered, reply }))?;
-        let next = answer.blocking_recv().map_err(|_| Stop::Gone)??;
+        self.send(Event::Assigned(Assigned { offered, reply }))
+            .await?;
+        let next = answer.await.map_err(|_| Stop::Gone)??;
         if next.len() == count {
             return Ok(next);
         }
@@ -76,15 +89,16 @@ impl Outlet {
     }
 
     /// Tells that partitions are lost and waits until what was read of them is dealt with.
-    pub(crate) fn revoke(&self, revoked: Vec<Partition>, lost: Lost) -> Result<(), Stop> {
+    pub(crate) async fn revoked(&self, partitions: Vec<Partition>, lost: Lost) -> Result<(), Stop> {
         let (reply, answer) = oneshot::channel();
         let lost = lost == Lost::Already;
         self.send(Event::Revoked(Revoked {
-            partitions: revoked,
+            partitions,
             lost,
             reply,
-        }))?;
-        answer.blocking_recv().map_err(|_| Stop::Gone)
+        }))
+        .await?;
+        answer.await.map_err(|_| Stop::Gone)
     }
 
     /// Publishes the ends of the partitions being read.
@@ -95,6 +109,43 @@ impl Outlet {
     /// Takes what the engine has committed since the last call.
     pub(crate) fn take_committed(&self) -> Vec<(Partition, i64)> {
         std::mem::take(&mut board(&self.board).committed)
+    }
+}
+
+/// Waits on this thread, which has nothing else to do.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    loop {
+        if let Some(output) = wait_for(future.as_mut(), Duration::from_secs(3600)) {
+            return output;
+        }
+    }
+}
+
+/// Waits on this thread for at most `patience`; `None` when more is needed, and the future goes on
+/// where it stands in the next call.
+pub(crate) fn wait_for<F: Future>(
+    mut future: Pin<&mut F>,
+    patience: Duration,
+) -> Option<F::Output> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let since = Instant::now();
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return Some(output);
+        }
+        let left = patience.saturating_sub(since.elapsed());
+        if left.is_zero() {
+            return None;
+        }
+        thread::park_timeout(left);
     }
 }
 
@@ -150,7 +201,7 @@ where
             Err(Stop::Gone) => return,
         };
         // It fails only when nobody is left to tell.
-        let _ = outlet.events.blocking_send(end);
+        let _ = wait(outlet.events.send(end));
     };
     thread::Builder::new()
         .name(name.to_owned())

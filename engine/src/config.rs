@@ -28,6 +28,10 @@ pub struct Config {
     pub query: Query,
     /// Pipelines, unless their own `WITH` says otherwise.
     pub pipeline: Pipeline,
+    /// What keeps the tables of pipelines in order.
+    pub maintenance: Maintenance,
+    /// What clients on the network may do.
+    pub security: Security,
 }
 
 /// The Flight SQL service.
@@ -60,6 +64,14 @@ pub struct Query {
     pub memory: Option<ByteSize>,
 }
 
+/// What clients on the network may do.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Security {
+    /// What of the server's own they may name in options; see [`crate::references`].
+    pub allow_references: Vec<String>,
+}
+
 /// When a pipeline commits.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,6 +83,43 @@ pub struct Pipeline {
     /// When a row is this old.
     #[serde(deserialize_with = "duration")]
     pub max_latency: Duration,
+}
+
+/// What keeps the tables of pipelines in order; see [`crate::maintenance`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Maintenance {
+    /// Whether it is done by this process at all.
+    pub enabled: bool,
+    /// A checkpoint after this many commits.
+    pub checkpoint_commits: u64,
+    /// A checkpoint after this long, when there were commits.
+    #[serde(deserialize_with = "duration")]
+    pub checkpoint_interval: Duration,
+    /// How often small files are merged.
+    #[serde(deserialize_with = "duration")]
+    pub compact_interval: Duration,
+    /// Into files of about this size.
+    pub compact_size: ByteSize,
+    /// Not while more records than this wait in the stream.
+    pub compact_max_lag: u64,
+    /// A partition into which nothing was written for this long is merged for good.
+    #[serde(deserialize_with = "duration")]
+    pub closed_after: Duration,
+    /// Into files of about this size.
+    pub closed_size: ByteSize,
+    /// How often old log entries are removed.
+    #[serde(deserialize_with = "duration")]
+    pub log_interval: Duration,
+    /// Entries younger than this are kept.
+    #[serde(deserialize_with = "duration")]
+    pub log_retention: Duration,
+    /// How often files that no version names are deleted.
+    #[serde(deserialize_with = "duration")]
+    pub vacuum_interval: Duration,
+    /// Those that younger versions name are kept.
+    #[serde(deserialize_with = "duration")]
+    pub vacuum_retention: Duration,
 }
 
 impl Default for Config {
@@ -108,7 +157,7 @@ impl Config {
             if let Some(path) = name.strip_prefix(ENVIRONMENT_PREFIX) {
                 layers.push((
                     format!("environment variable {name}"),
-                    variable(path, &value),
+                    as_table(path, &value),
                 ));
             }
         }
@@ -137,6 +186,18 @@ impl Config {
     }
 }
 
+/// One variable of the process's environment; `None` when it is not set or not text.
+#[must_use]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// What tests ask of [`crate::fail_point`].
+#[must_use]
+pub(crate) fn fail_points() -> String {
+    variable("SLUICE_FAIL_POINTS").unwrap_or_default()
+}
+
 /// Puts every key of `over` into `base`; sections are merged, values replaced.
 fn merge(base: &mut Table, over: &Table) {
     for (key, value) in over {
@@ -150,8 +211,8 @@ fn merge(base: &mut Table, over: &Table) {
 }
 
 /// `SERVER__LISTEN` and a text as a table. The text is a boolean or an integer only where it reads
-/// as one and the default is one too; everything else is a string.
-fn variable(path: &str, text: &str) -> Table {
+/// as one and the default is one too; lists are separated by commas; everything else is a string.
+fn as_table(path: &str, text: &str) -> Table {
     let path: Vec<String> = path.split("__").map(str::to_lowercase).collect();
     let defaults: Table = DEFAULTS.parse().unwrap_or_default();
     let default = path.split_last().and_then(|(key, sections)| {
@@ -163,6 +224,14 @@ fn variable(path: &str, text: &str) -> Table {
     let value = match default {
         Some(Value::Boolean(_)) => text.parse().map(Value::Boolean).ok(),
         Some(Value::Integer(_)) => text.parse().map(Value::Integer).ok(),
+        Some(Value::Array(_)) => {
+            let entries = text
+                .split(',')
+                .map(str::trim)
+                .filter(|entry| !entry.is_empty());
+            let entries = entries.map(|entry| Value::String(entry.to_owned()));
+            Some(Value::Array(entries.collect()))
+        }
         _ => None,
     };
     let leaf = value.unwrap_or_else(|| Value::String(text.to_owned()));

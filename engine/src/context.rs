@@ -16,6 +16,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::config::Query;
 use crate::error::Result;
+use crate::options::SessionOptions;
 use crate::plugin::Plugin;
 
 /// The catalog that unqualified names are looked up in.
@@ -124,6 +125,7 @@ fn settings(config: SessionConfig) -> SessionConfig {
     let options = config.options_mut();
     // Stored types and wire types are plain UTF-8; views would only be cast at both ends.
     options.sql_parser.map_string_types_to_utf8view = false;
+    options.extensions.insert(SessionOptions::default());
     config
 }
 

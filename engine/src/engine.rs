@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::pipeline::Pipelines;
 use crate::pipeline::status::PipelineProgress;
 use crate::plugin::Plugin;
+use crate::references::AllowedReferences;
 use crate::runtime::Cpu;
 use crate::session::Session;
 use crate::store::Store;
@@ -42,16 +43,21 @@ impl Engine {
         let cpu = Cpu::new()?;
         let contexts = Arc::new(Contexts::new(&config.query, &plugin)?);
         let catalog = Arc::new(Catalog::open(store, plugin.clone(), contexts.planner())?);
-        let pipelines = Arc::new(Pipelines::new(
+        let pipelines = Pipelines::new(
             Arc::clone(&catalog),
             Arc::clone(&contexts),
             Arc::clone(&cpu),
             config.pipeline.clone(),
-        ));
+        );
+        let care = config.maintenance.clone();
+        let pipelines = Arc::new(pipelines.with_maintenance(care, config.query.timeout));
         let commands = Arc::new(Commands {
             catalog: Arc::clone(&catalog),
             pipelines: Arc::clone(&pipelines),
+            contexts: Arc::clone(&contexts),
+            references: AllowedReferences::new(&config.security.allow_references)?,
             cpu,
+            maintenance: config.maintenance.clone(),
             query_timeout: config.query.timeout,
             default_table: plugin.default_table,
             runs_pipelines: AtomicBool::new(false),

@@ -2,23 +2,36 @@
 //! query's columns are matched to the table's, cast, and put in the table's order.
 //!
 //! The lineage columns need not be named on either side: where the query has them they are stored,
-//! else they are NULL.
+//! else they are NULL. What a stream has beside its declared columns, such as `_key`, comes with
+//! `*` to everybody who asks for all columns: it is stored where the table has a column for it, and
+//! left out where not.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast};
+use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{
-    Expr as SqlExpr, ExprWithAlias as SqlExprWithAlias, Insert, ObjectName, Query, SetExpr,
-    Statement as SqlStatement, TableObject,
+    Expr as SqlExpr, ExprWithAlias as SqlExprWithAlias, Insert, ObjectName, Query, SelectItem,
+    SetExpr, Statement as SqlStatement, TableObject, Visit, Visitor,
 };
 
 use crate::error::{Error, Result};
 use crate::lineage;
+use crate::options::SessionOptions;
 use crate::statement::normalize;
+use crate::stream_table::Undecodable;
+
+/// The column of keys that a record has and its stream does not declare, as JSON text.
+pub const EXTRA: &str = "_extra";
+
+/// What streams have beside their declared columns and those of lineage.
+const BESIDE: [&str; 3] = [EXTRA, lineage::KEY, lineage::HEADERS];
 
 /// The parts of an `INSERT` that Sluice runs itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +42,48 @@ pub struct InsertInto {
     pub columns: Vec<String>,
     /// The rows.
     pub query: Box<Query>,
+    /// What the query gives by name of the columns that otherwise only come with `*`.
+    pub named: BTreeSet<String>,
+}
+
+/// The state that plans whose rows are stored are run with.
+#[must_use]
+pub fn storing(context: &SessionContext) -> SessionState {
+    let mut state = context.state();
+    let options = state.config_options().extensions.get::<SessionOptions>();
+    let undecodable = match options.map(|options| options.on_error.as_str()) {
+        Some("skip") => Undecodable::Skip,
+        _ => Undecodable::Fail,
+    };
+    state.config_mut().set_extension(Arc::new(undecodable));
+    state
+}
+
+/// What a query's columns are matched to.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The table's name, for messages.
+    pub table: &'a str,
+    /// The columns in parentheses after it; empty for all in order.
+    pub columns: &'a [String],
+    /// [`InsertInto::named`], which are columns like others; `None` where what streams have beside
+    /// their columns is matched by its names alone, and need not be given.
+    pub named: Option<&'a BTreeSet<String>>,
+    /// The columns that the table has.
+    pub schema: &'a Schema,
+}
+
+impl InsertInto {
+    /// The target of this `INSERT`, whose columns are `schema`.
+    #[must_use]
+    pub fn target<'a>(&'a self, schema: &'a Schema) -> Target<'a> {
+        Target {
+            table: &self.table,
+            columns: &self.columns,
+            named: Some(&self.named),
+            schema,
+        }
+    }
 }
 
 /// Takes an `INSERT` apart; `None` when `statement` is something else.
@@ -65,8 +120,51 @@ pub fn take_apart(statement: &DfStatement) -> Result<Option<InsertInto>> {
     Ok(Some(InsertInto {
         table: table_name(name)?,
         columns,
+        named: named(query),
         query: query.clone(),
     }))
+}
+
+/// Which of [`BESIDE`] a SELECT of `query` gives by name.
+fn named(query: &Query) -> BTreeSet<String> {
+    struct Names(BTreeSet<String>);
+    impl Names {
+        fn take(&mut self, body: &SetExpr) {
+            match body {
+                SetExpr::Select(select) => {
+                    let given = select.projection.iter().filter_map(output_name);
+                    self.0
+                        .extend(given.filter(|name| BESIDE.contains(&name.as_str())));
+                }
+                SetExpr::SetOperation { left, right, .. } => {
+                    self.take(left);
+                    self.take(right);
+                }
+                _ => {}
+            }
+        }
+    }
+    impl Visitor for Names {
+        type Break = ();
+        fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+            self.take(&query.body);
+            ControlFlow::Continue(())
+        }
+    }
+    let mut names = Names(BTreeSet::new());
+    // It breaks nowhere, so there is nothing to look at.
+    let _all = query.visit(&mut names);
+    names.0
+}
+
+/// The name of the column that an item of a SELECT gives, where it is written there.
+fn output_name(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::UnnamedExpr(SqlExpr::Identifier(name)) => Some(normalize(name)),
+        SelectItem::UnnamedExpr(SqlExpr::CompoundIdentifier(parts)) => parts.last().map(normalize),
+        SelectItem::ExprWithAlias { alias, .. } => Some(normalize(alias)),
+        _ => None,
+    }
 }
 
 /// The name of a table in the default schema, with or without its catalog and schema.
@@ -101,7 +199,7 @@ pub fn table_name(name: &ObjectName) -> Result<String> {
 pub fn plan_values(
     state: &SessionState,
     insert: &InsertInto,
-    target: &Schema,
+    target: Target<'_>,
 ) -> Result<Option<LogicalPlan>> {
     let Query {
         body,
@@ -116,13 +214,13 @@ pub fn plan_values(
     let SetExpr::Values(values) = body.as_ref() else {
         return Ok(None);
     };
-    let names = wanted(&insert.table, &insert.columns, target)?;
+    let names = wanted(target, &[])?;
     if values.rows.iter().any(|row| row.len() != names.len()) {
         return Ok(None);
     }
     let fields = names
         .iter()
-        .filter_map(|name| target.field_with_name(name).ok());
+        .filter_map(|name| target.schema.field_with_name(name).ok());
     let fields: Vec<Field> = fields
         .map(|field| field.clone().with_nullable(true))
         .collect();
@@ -147,30 +245,28 @@ pub fn plan_values(
 /// # Errors
 /// [`crate::error::Kind::User`] when columns are missing, too many, unknown, or cannot be cast; the
 /// message names them.
-pub fn align(
-    query: LogicalPlan,
-    table: &str,
-    columns: &[String],
-    target: &Schema,
-) -> Result<LogicalPlan> {
+pub fn align(query: LogicalPlan, target: Target<'_>) -> Result<LogicalPlan> {
+    let Target { table, columns, .. } = target;
     let schema = Arc::clone(query.schema());
     let mut given = Vec::new();
     let mut carried = Vec::new();
     for (qualifier, field) in schema.iter() {
-        let column = Column::new(qualifier.cloned(), field.name());
-        let explicit = columns.iter().any(|name| name == field.name());
-        if lineage::is_lineage(field.name()) && !explicit {
+        let name = field.name();
+        let column = Column::new(qualifier.cloned(), name);
+        let named = target.named.is_some_and(|named| named.contains(name));
+        let beside = BESIDE.contains(&name.as_str()) && !named;
+        if (lineage::is_lineage(name) || beside) && !columns.contains(name) {
             carried.push(column);
         } else {
             given.push(column);
         }
     }
-    let wanted = wanted(table, columns, target)?;
+    let wanted = wanted(target, &carried)?;
     if wanted.len() != given.len() {
         return Err(count_mismatch(table, &wanted, &given));
     }
     let mut expressions = Vec::new();
-    for field in target.fields() {
+    for field in target.schema.fields() {
         let named = wanted
             .iter()
             .zip(&given)
@@ -196,15 +292,27 @@ pub fn align(
         .build()?)
 }
 
-/// The names that the query's columns are matched to, in order.
-fn wanted<'a>(table: &str, columns: &'a [String], target: &'a Schema) -> Result<Vec<&'a str>> {
+/// The names that the query's columns are matched to, in order; those in `carried` have found
+/// their column by its name.
+fn wanted<'a>(target: Target<'a>, carried: &[Column]) -> Result<Vec<&'a str>> {
+    let Target {
+        table,
+        columns,
+        schema,
+        ..
+    } = target;
     if columns.is_empty() {
-        let names = target.fields().iter().map(|field| field.name().as_str());
-        return Ok(names.filter(|name| !lineage::is_lineage(name)).collect());
+        let names = schema.fields().iter().map(|field| field.name().as_str());
+        let by_name = |name: &str| {
+            lineage::is_lineage(name)
+                || carried.iter().any(|column| column.name() == name)
+                || (target.named.is_none() && BESIDE.contains(&name))
+        };
+        return Ok(names.filter(|name| !by_name(name)).collect());
     }
     for (at, name) in columns.iter().enumerate() {
-        if target.field_with_name(name).is_err() {
-            let all: Vec<_> = target
+        if schema.field_with_name(name).is_err() {
+            let all: Vec<_> = schema
                 .fields()
                 .iter()
                 .map(|f| format!("\"{}\"", f.name()))

@@ -17,7 +17,12 @@ pub mod authority;
 pub mod error;
 
 pub mod config;
+pub mod fail_point;
 pub mod runtime;
+pub mod secret;
+
+pub mod options;
+pub mod references;
 
 pub mod definition;
 pub mod lineage;
@@ -40,9 +45,13 @@ pub mod catalog;
 pub mod context;
 pub mod insert;
 
+pub mod maintenance;
+
 pub mod pipeline;
 
 pub mod verify;
+
+pub mod replay;
 
 pub mod commands;
 pub mod system;

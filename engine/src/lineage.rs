@@ -1,7 +1,7 @@
 //! Where a row came from: the four columns that every stream carries and that a pipeline appends to
 //! every row it stores. They make exactly-once delivery provable in SQL.
 
-use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 
 use std::sync::Arc;
 
@@ -32,6 +32,27 @@ pub fn fields() -> [FieldRef; 4] {
         Arc::new(Field::new(PARTITION, DataType::Int32, true)),
         Arc::new(Field::new(OFFSET, DataType::Int64, true)),
         Arc::new(Field::new(TIMESTAMP, timestamp_type(), true)),
+    ]
+}
+
+/// The key of the record a row was read from; `VARBINARY`.
+pub const KEY: &str = "_key";
+/// The headers of the record: a list of `{key VARCHAR, value VARBINARY}`, in their order, as keys
+/// may repeat.
+pub const HEADERS: &str = "_headers";
+
+/// What a stream of keyed records has beside the lineage columns, for those who select it. `*`
+/// includes them; an `INSERT` whose query only gets them by `*` leaves out what its table lacks.
+#[must_use]
+pub fn record_fields() -> [FieldRef; 2] {
+    let header = Fields::from(vec![
+        Field::new("key", DataType::Utf8, false),
+        Field::new("value", DataType::Binary, true),
+    ]);
+    let item = Field::new("item", DataType::Struct(header), false);
+    [
+        Arc::new(Field::new(KEY, DataType::Binary, true)),
+        Arc::new(Field::new(HEADERS, DataType::List(Arc::new(item)), true)),
     ]
 }
 

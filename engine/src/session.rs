@@ -4,29 +4,36 @@
 //! [`Session::prepare`] plans and runs nothing; [`Session::execute`] runs effects to their end and
 //! starts queries.
 
+mod permission;
+mod prepared;
+
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::AsArray;
-use arrow::datatypes::{Field, Schema, SchemaRef, UInt64Type};
+use arrow::datatypes::{Schema, SchemaRef, UInt64Type};
 use arrow::record_batch::RecordBatch;
-use datafusion::common::ParamValues;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
+use datafusion::execution::context::SessionState;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{ObjectType, Statement as SqlStatement};
 use futures::StreamExt;
 
 use crate::authority::Authority;
+use crate::catalog::Relation;
 use crate::commands::Commands;
+use crate::commands::call::answer_schema;
 use crate::context::{CATALOG, PUBLIC, SYSTEM};
 use crate::error::{Error, Result};
 use crate::insert::{self, align};
 use crate::pipeline::carry::{carry, stream_of};
 use crate::query::QueryStream;
 use crate::statement::{self, Statement};
-use crate::table::{Append, Table};
+use crate::table::Append;
+
+pub use prepared::Prepared;
+use prepared::{Into, Work};
 
 /// One client's session. Clones share it.
 #[derive(Clone)]
@@ -34,26 +41,6 @@ pub struct Session {
     context: SessionContext,
     commands: Arc<Commands>,
     authority: Authority,
-}
-
-/// A statement that is parsed, checked and, where it has a plan, planned.
-#[derive(Debug, Clone)]
-pub struct Prepared {
-    sql: String,
-    schema: SchemaRef,
-    work: Work,
-}
-
-#[derive(Debug, Clone)]
-enum Work {
-    Query(LogicalPlan),
-    /// An effect that DataFusion runs itself, such as `SET`.
-    Effect(LogicalPlan),
-    Insert {
-        table: Arc<dyn Table>,
-        plan: LogicalPlan,
-    },
-    Command(Box<Statement>),
 }
 
 /// What a statement gives.
@@ -78,81 +65,6 @@ pub struct TableInfo {
     pub kind: &'static str,
     /// Its columns; none when the table cannot be opened.
     pub columns: SchemaRef,
-}
-
-impl Prepared {
-    /// The columns of the answer; none for effects.
-    #[must_use]
-    pub fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    /// Whether running it changes something.
-    #[must_use]
-    pub fn has_effect(&self) -> bool {
-        match &self.work {
-            Work::Query(_) => false,
-            Work::Effect(_) | Work::Insert { .. } => true,
-            Work::Command(statement) => !matches!(
-                **statement,
-                Statement::ShowPipelines | Statement::VerifyTable { .. }
-            ),
-        }
-    }
-
-    /// The statement's text.
-    #[must_use]
-    pub fn sql(&self) -> &str {
-        &self.sql
-    }
-
-    /// The statement's parameters in the order of their numbers, with the types that planning
-    /// found.
-    ///
-    /// # Errors
-    /// When one parameter would need two types.
-    pub fn parameters(&self) -> Result<Vec<Field>> {
-        let plan = match &self.work {
-            Work::Query(plan) | Work::Effect(plan) | Work::Insert { plan, .. } => plan,
-            Work::Command(_) => return Ok(Vec::new()),
-        };
-        let mut found: Vec<_> = plan.get_parameter_fields()?.into_iter().collect();
-        let number = |name: &str| {
-            name.trim_start_matches('$')
-                .parse::<u32>()
-                .unwrap_or(u32::MAX)
-        };
-        found.sort_unstable_by_key(|(name, _)| number(name));
-        let field = |(name, field): (String, Option<Arc<Field>>)| {
-            let kind = field.map_or(arrow::datatypes::DataType::Utf8, |f| f.data_type().clone());
-            Field::new(name, kind, true)
-        };
-        Ok(found.into_iter().map(field).collect())
-    }
-
-    /// The same statement with values in the place of its parameters.
-    ///
-    /// # Errors
-    /// When values are missing or of a type that cannot stand there.
-    pub fn with_parameters(self, values: ParamValues) -> Result<Self> {
-        let Self { sql, schema, work } = self;
-        let work = match work {
-            Work::Query(plan) => Work::Query(plan.with_param_values(values)?),
-            Work::Effect(plan) => Work::Effect(plan.with_param_values(values)?),
-            Work::Insert { table, plan } => Work::Insert {
-                table,
-                plan: plan.with_param_values(values)?,
-            },
-            Work::Command(_) => {
-                return Err(Error::user("this kind of statement takes no parameters"));
-            }
-        };
-        let schema = match &work {
-            Work::Query(plan) => Arc::new(plan.schema().as_arrow().clone()),
-            _ => schema,
-        };
-        Ok(Self { sql, schema, work })
-    }
 }
 
 impl fmt::Debug for Session {
@@ -207,6 +119,10 @@ impl Session {
                 let work = Work::Command(Box::new(Statement::VerifyTable { name }));
                 (schema.rows()?.schema(), work)
             }
+            Statement::Call(call) => {
+                let schema = answer_schema(&call.procedure)?;
+                (schema, Work::Command(Box::new(Statement::Call(call))))
+            }
             parsed @ Statement::Sql(_) => self.plan_sql(parsed).await?,
             own => (none(), Work::Command(Box::new(own))),
         };
@@ -229,7 +145,7 @@ impl Session {
             .state()
             .statement_to_plan(df.as_ref().clone())
             .await?;
-        self.check(&plan)?;
+        permission::check(&plan, self.authority)?;
         Ok(match plan {
             LogicalPlan::Ddl(ddl) => {
                 let name = ddl.name();
@@ -245,24 +161,32 @@ impl Session {
         })
     }
 
-    /// An INSERT into a stored table; `None` for other statements and other tables.
+    /// An INSERT into a stored table or a stream; `None` for other statements and other tables.
     async fn plan_insert(&self, parsed: &DfStatement) -> Result<Option<Work>> {
         let Some(insert) = insert::take_apart(parsed)? else {
             return Ok(None);
         };
-        let table = match self.commands.catalog.relation(&insert.table).await? {
-            crate::catalog::Relation::Table(table) => table,
-            crate::catalog::Relation::Foreign(_) => return Ok(None),
-            crate::catalog::Relation::Stream(_) => {
-                return Err(Error::unsupported(format!(
-                    "\"{}\" is a stream, which is only read",
-                    insert.table
-                )));
+        let (into, schema) = match self.commands.catalog.relation(&insert.table).await? {
+            Relation::Foreign(_) => return Ok(None),
+            Relation::Table(table) => {
+                let schema = table.schema().await?;
+                (Into::Table(table), schema)
+            }
+            Relation::Stream(stream) => {
+                let source = Arc::clone(stream.source());
+                let schema = source
+                    .sink_schema()
+                    .map_err(|error| only_read(error, &insert.table))?;
+                (Into::Stream(source), schema)
             }
         };
-        let target = table.schema().await?;
+        let mut target = insert.target(&schema);
+        if let Into::Stream(_) = into {
+            // A record's key and headers are no columns of its own.
+            target.named = None;
+        }
         let state = self.context.state();
-        let plan = match insert::plan_values(&state, &insert, &target)? {
+        let plan = match insert::plan_values(&state, &insert, target)? {
             Some(plan) => plan,
             None => {
                 let query = SqlStatement::Query(insert.query.clone());
@@ -271,44 +195,12 @@ impl Session {
                     .await?
             }
         };
-        let plan = with_lineage(plan);
-        let plan = align(plan, &insert.table, &insert.columns, &target)?;
-        Ok(Some(Work::Insert { table, plan }))
-    }
-
-    /// A client on the network has no business with this machine's files and memory limits.
-    fn check(&self, plan: &LogicalPlan) -> Result<()> {
-        if let LogicalPlan::Statement(PlanStatement::Prepare(_) | PlanStatement::Execute(_)) = plan
-        {
-            return Err(
-                Error::unsupported("PREPARE and EXECUTE are not supported in SQL")
-                    .hint("drivers prepare statements by the protocol; send the query itself"),
-            );
-        }
-        if self.authority == Authority::Owner {
-            return Ok(());
-        }
-        let mut copies = false;
-        plan.apply_with_subqueries(|node| {
-            copies |= matches!(node, LogicalPlan::Copy(_));
-            Ok(TreeNodeRecursion::Continue)
-        })?;
-        if copies {
-            return Err(Error::denied("COPY writes files of the server")
-                .hint("fetch the rows and write them where you are"));
-        }
-        let variable = match plan {
-            LogicalPlan::Statement(PlanStatement::SetVariable(set)) => &set.variable,
-            LogicalPlan::Statement(PlanStatement::ResetVariable(reset)) => &reset.variable,
-            _ => return Ok(()),
+        let plan = match &into {
+            Into::Table(_) => with_lineage(plan),
+            Into::Stream(_) => plan,
         };
-        if variable.to_lowercase().starts_with("datafusion.runtime") {
-            return Err(
-                Error::denied(format!("\"{variable}\" belongs to the server"))
-                    .hint("the owner of the server sets it in the configuration"),
-            );
-        }
-        Ok(())
+        let plan = align(plan, target)?;
+        Ok(Some(Work::Insert { into, plan }))
     }
 
     /// Runs `prepared`: effects to their end, queries up to their first rows.
@@ -321,17 +213,26 @@ impl Session {
                 let timeout = Some(self.commands.query_timeout);
                 Ok(Answer {
                     affected: None,
-                    rows: self.start(plan, timeout).await?,
+                    rows: self.start(self.context.state(), plan, timeout).await?,
                 })
             }
-            Work::Insert { table, plan } => {
-                let rows = self.start(plan, None).await?.into_record_batch_stream();
-                let append = Append {
-                    writer: String::new(),
-                    rows,
-                    ranges: Vec::new(),
+            Work::Insert { into, plan } => {
+                let rows = self
+                    .start(insert::storing(&self.context), plan, None)
+                    .await?;
+                let rows = rows.into_record_batch_stream();
+                let affected = match into {
+                    Into::Stream(source) => source.write(rows).await?,
+                    Into::Table(table) => {
+                        let append = Append {
+                            writer: String::new(),
+                            rows,
+                            ranges: Vec::new(),
+                        };
+                        table.append(append).await?.rows
+                    }
                 };
-                Ok(effect(table.append(append).await?.rows))
+                Ok(effect(affected))
             }
             Work::Effect(plan) => self.effect(plan).await,
             Work::Command(statement) => {
@@ -352,10 +253,11 @@ impl Session {
 
     async fn start(
         &self,
+        state: SessionState,
         plan: LogicalPlan,
         timeout: Option<std::time::Duration>,
     ) -> Result<QueryStream> {
-        let frame = DataFrame::new(self.context.state(), plan);
+        let frame = DataFrame::new(state, plan);
         QueryStream::start(frame, &self.commands.cpu, timeout).await
     }
 
@@ -364,7 +266,7 @@ impl Session {
             self.context.execute_logical_plan(plan).await?;
             return Ok(effect(0));
         }
-        let mut rows = self.start(plan, None).await?;
+        let mut rows = self.start(self.context.state(), plan, None).await?;
         let mut affected = 0;
         while let Some(batch) = rows.next().await {
             let batch = batch?;
@@ -412,6 +314,15 @@ fn with_lineage(plan: LogicalPlan) -> LogicalPlan {
         Ok(carried) => carried,
         Err(_) => plan,
     }
+}
+
+/// Why a stream cannot be written, with its name.
+fn only_read(error: Error, stream: &str) -> Error {
+    let hint = error.hint_text().map(str::to_owned);
+    let error = error.context(format!("stream \"{stream}\""));
+    error.hint(hint.unwrap_or_else(|| {
+        "INSERT writes tables, and topics of Kafka in format json or raw".to_owned()
+    }))
 }
 
 /// Statements that change definitions, which the catalog runs and not DataFusion.

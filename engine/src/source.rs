@@ -13,14 +13,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::array::LargeBinaryArray;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
+use datafusion::execution::SendableRecordBatchStream;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::definition::TableDefinition;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// One partition of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -87,7 +89,10 @@ pub struct SourceBatch {
     pub rejects: Vec<Reject>,
     /// What the rows and rejects cover, one range for each partition.
     pub ranges: Vec<ReadRange>,
-    /// About how many bytes the records had on the wire.
+    /// The bytes of the record of each row, in the order of `rows`, for records that the query
+    /// refuses later; `None` where the source has no such bytes.
+    pub raw: Option<LargeBinaryArray>,
+    /// About how many bytes the batch takes in memory.
     pub bytes: usize,
 }
 
@@ -102,12 +107,15 @@ pub struct Offered {
     pub high: i64,
     /// Where to start when the table has no position: `low`, `high` or what the options say.
     pub start: i64,
+    /// The identity under which this very partition's positions may have been stored before the
+    /// stream could tell a better one.
+    pub formerly: Option<String>,
 }
 
 /// Partitions gained. The reader reads nothing of them until it has the reply.
 #[derive(Debug)]
 pub struct Assigned {
-    /// The partitions, never empty.
+    /// The partitions; none when the group has nothing for this member now.
     pub offered: Vec<Offered>,
     /// Takes the next offset of each, in the order of `offered`; an error ends the reader.
     pub reply: oneshot::Sender<Result<Vec<i64>>>,
@@ -157,6 +165,16 @@ impl Member {
     }
 }
 
+/// Which columns of [`crate::lineage::record_fields`] somebody selects. The others may come as
+/// NULL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// The key.
+    pub key: bool,
+    /// The headers.
+    pub headers: bool,
+}
+
 /// A continuous or bounded reading of a source. Dropping it ends the reading.
 #[async_trait]
 pub trait Reader: Send {
@@ -179,22 +197,70 @@ pub trait Reader: Send {
 /// A stream that can be read for ever by a pipeline, or once by a query.
 #[async_trait]
 pub trait Source: Send + Sync + fmt::Debug {
-    /// The decoded columns followed by those of [`crate::lineage::fields`].
+    /// The decoded columns followed by those of [`crate::lineage::fields`], and then by those of
+    /// [`crate::lineage::record_fields`] where records have them.
     fn schema(&self) -> SchemaRef;
+
+    /// Whether keys that no column is declared for become columns of the table that a pipeline
+    /// writes.
+    fn evolves(&self) -> bool {
+        false
+    }
 
     /// Reads for ever as a member of a group; positions come from the replies to
     /// [`Event::Assigned`].
     ///
     /// # Errors
     /// When the stream cannot be opened.
-    async fn follow(&self, member: &Member) -> Result<Box<dyn Reader>>;
+    async fn follow(&self, member: &Member, wanted: Wanted) -> Result<Box<dyn Reader>>;
 
     /// Reads once, from the start of every partition up to its end at the time of the call, and
     /// sends only [`Event::Batch`].
     ///
     /// # Errors
     /// When the stream cannot be opened.
-    async fn scan(&self) -> Result<Box<dyn Reader>>;
+    async fn scan(&self, wanted: Wanted) -> Result<Box<dyn Reader>>;
+
+    /// Decodes records that were dead letters, as the stream's definition is now: `records` are
+    /// their bytes. Gives rows of the declared columns alone, and for each record its row or `None`
+    /// and why.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Unsupported`] when the source keeps no such bytes.
+    fn decode(&self, records: &[&[u8]]) -> Result<Redecoded> {
+        let _ = records;
+        Err(Error::unsupported(
+            "this stream's records cannot be decoded again",
+        ))
+    }
+
+    /// The columns that rows written to the stream may have; what `INSERT` matches a query with.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Unsupported`] when the stream is only read.
+    fn sink_schema(&self) -> Result<SchemaRef> {
+        Err(Error::unsupported("the stream is only read"))
+    }
+
+    /// Writes `rows`, all of them or none, and gives their number. Rows have columns of
+    /// [`Source::sink_schema`].
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Unsupported`] when the stream is only read; any other kind when rows
+    /// or stream are at fault. Readers of committed records see none of the rows then.
+    async fn write(&self, rows: SendableRecordBatchStream) -> Result<u64> {
+        drop(rows);
+        Err(Error::unsupported("the stream is only read"))
+    }
+}
+
+/// Records decoded again.
+#[derive(Debug, Clone)]
+pub struct Redecoded {
+    /// The rows, in the order of their records.
+    pub rows: RecordBatch,
+    /// For every record, `None` when it is in `rows`, or the reason in words.
+    pub faults: Vec<Option<String>>,
 }
 
 /// Makes sources of one kind from their definitions (`STORED AS` some word).

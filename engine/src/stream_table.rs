@@ -19,7 +19,19 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::stream;
 use tracing::warn;
 
-use crate::source::{Event, Reader, Source};
+use crate::error::Error;
+use crate::lineage;
+use crate::source::{Event, Reader, Reject, Source, Wanted};
+
+/// What a bounded reading does about a record that cannot be decoded. A session's configuration
+/// holds it; without it such records are left out with a warning in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undecodable {
+    /// The statement fails, because what it stores would lack the record.
+    Fail,
+    /// The record is left out.
+    Skip,
+}
 
 /// A stream under its name.
 #[derive(Debug)]
@@ -70,14 +82,17 @@ impl TableProvider for StreamTable {
 
     async fn scan(
         &self,
-        _state: &dyn Session,
+        state: &dyn Session,
         projection: Option<&Vec<usize>>,
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let undecodable = state.config().get_extension::<Undecodable>();
         let part = Bounded {
             name: self.name.clone(),
             source: Arc::clone(&self.source),
+            wanted: wanted(&self.schema, projection),
+            undecodable: undecodable.map_or(Undecodable::Skip, |chosen| *chosen),
         };
         streaming(
             Arc::new(BoundedPartition {
@@ -87,6 +102,18 @@ impl TableProvider for StreamTable {
             projection,
             limit,
         )
+    }
+}
+
+/// What a plan that reads `projection` of a stream's columns wants of its records.
+fn wanted(schema: &SchemaRef, projection: Option<&Vec<usize>>) -> Wanted {
+    let reads = |name: &str| {
+        let at = schema.index_of(name).ok();
+        at.is_some_and(|at| projection.is_none_or(|columns| columns.contains(&at)))
+    };
+    Wanted {
+        key: reads(lineage::KEY),
+        headers: reads(lineage::HEADERS),
     }
 }
 
@@ -104,6 +131,8 @@ fn streaming(
 struct Bounded {
     name: String,
     source: Arc<dyn Source>,
+    wanted: Wanted,
+    undecodable: Undecodable,
 }
 
 #[derive(Debug)]
@@ -115,11 +144,13 @@ struct BoundedPartition {
 /// Where a bounded read stands.
 enum Reading {
     Closed(Bounded),
-    Open {
-        name: String,
-        reader: Box<dyn Reader>,
-        rejected: usize,
-    },
+    Open(Open),
+}
+
+struct Open {
+    part: Bounded,
+    reader: Box<dyn Reader>,
+    rejected: usize,
 }
 
 impl PartitionStream for BoundedPartition {
@@ -137,34 +168,33 @@ impl PartitionStream for BoundedPartition {
 }
 
 async fn next_rows(reading: Reading) -> DfResult<Option<(RecordBatch, Reading)>> {
-    let (name, mut reader, mut rejected) = match reading {
-        Reading::Closed(Bounded { name, source }) => (name, source.scan().await?, 0),
-        Reading::Open {
-            name,
-            reader,
-            rejected,
-        } => (name, reader, rejected),
+    let mut open = match reading {
+        Reading::Open(open) => open,
+        Reading::Closed(part) => Open {
+            reader: part.source.scan(part.wanted).await?,
+            part,
+            rejected: 0,
+        },
     };
     loop {
-        match reader.next().await? {
+        match open.reader.next().await? {
             Some(Event::Batch(batch)) => {
-                rejected += batch.rejects.len();
+                if let Some(reject) = batch.rejects.first()
+                    && open.part.undecodable == Undecodable::Fail
+                {
+                    return Err(undecodable(&open.part.name, reject).into());
+                }
+                open.rejected += batch.rejects.len();
                 if batch.rows.num_rows() > 0 {
-                    return Ok(Some((
-                        batch.rows,
-                        Reading::Open {
-                            name,
-                            reader,
-                            rejected,
-                        },
-                    )));
+                    return Ok(Some((batch.rows, Reading::Open(open))));
                 }
             }
             Some(Event::Assigned(_) | Event::Revoked(_)) => {}
             None => {
+                let (stream, rejected) = (open.part.name, open.rejected);
                 if rejected > 0 {
                     warn!(
-                        stream = name,
+                        stream,
                         rejected, "records that could not be decoded were left out"
                     );
                 }
@@ -172,6 +202,24 @@ async fn next_rows(reading: Reading) -> DfResult<Option<(RecordBatch, Reading)>>
             }
         }
     }
+}
+
+fn undecodable(stream: &str, reject: &Reject) -> Error {
+    let Reject {
+        topic,
+        partition,
+        offset,
+        reason,
+        ..
+    } = reject;
+    Error::user(format!(
+        "the record at offset {offset} of \"{topic}\"/{partition} in stream \"{stream}\" cannot be \
+         decoded: {reason}"
+    ))
+    .hint(
+        "SET sluice.on_error = 'skip' leaves such records out; a pipeline keeps them in its \
+         dead-letter table",
+    )
 }
 
 /// Where a pipeline puts the batches that the next run of its plan reads.

@@ -11,6 +11,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::{FieldRef, SchemaRef};
 use async_trait::async_trait;
@@ -22,7 +23,8 @@ use crate::definition::TableDefinition;
 use crate::error::Result;
 use crate::source::Partition;
 
-/// What one commit says of one partition: `stored + rejected + filtered + missing = to - from`.
+/// What one commit says of one partition:
+/// `stored + rejected + filtered + missing + gap = to - from`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitRange {
     /// Which partition.
@@ -37,8 +39,33 @@ pub struct CommitRange {
     pub rejected: u64,
     /// Records that the pipeline's query left out.
     pub filtered: u64,
-    /// Offsets without a record.
+    /// Offsets without a record: transaction markers, compaction.
     pub missing: u64,
+    /// Offsets whose records the stream had given up before they were read.
+    #[serde(default)]
+    pub gap: u64,
+    /// The least and the greatest event time of the rows stored, microseconds since the epoch;
+    /// `None` where no column is named or no row has one.
+    #[serde(default)]
+    pub event_time_us: Option<(i64, i64)>,
+}
+
+impl CommitRange {
+    /// A range of `partition` without any record.
+    #[must_use]
+    pub fn empty(partition: Partition, from: Option<i64>, to: i64) -> Self {
+        Self {
+            partition,
+            from,
+            to,
+            stored: 0,
+            rejected: 0,
+            filtered: 0,
+            missing: 0,
+            gap: 0,
+            event_time_us: None,
+        }
+    }
 }
 
 /// Rows to append, with the offsets they bring a writer to.
@@ -121,6 +148,102 @@ pub trait Table: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`crate::error::Kind::User`] when a column is there with another type.
     async fn add_columns(&self, columns: &[FieldRef]) -> Result<()>;
+
+    /// The number of the newest version. Every commit makes one version; numbers grow by one.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    async fn version(&self) -> Result<u64>;
+
+    /// The table as it was at `version`.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::NotFound`] when there is no such version, or its log or files are
+    /// gone.
+    async fn provider_at(&self, version: u64) -> Result<Arc<dyn TableProvider>>;
+
+    /// The rows that the commit of `version` appended, and no others; empty for a commit that only
+    /// rearranged what was there.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::NotFound`] when there is no such version, or its log or files are
+    /// gone.
+    async fn appended(&self, version: u64) -> Result<Arc<dyn TableProvider>>;
+
+    /// What is kept with the table under `key`; `None` where nothing is. Keys are the engine's own.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    async fn property(&self, key: &str) -> Result<Option<String>>;
+
+    /// Keeps `value` under `key` if `expected` is what is there.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Conflict`] when something else is there; any other kind when the store
+    /// is at fault. After every error nothing is changed.
+    async fn set_property(&self, key: &str, expected: Option<&str>, value: &str) -> Result<()>;
+
+    /// Does one piece of maintenance. Readers and appends go on meanwhile; two that do the same at
+    /// once do no harm. A piece with nothing to do changes nothing.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Conflict`] when somebody else did the same meanwhile,
+    /// [`crate::error::Kind::User`] for a column or a retention that cannot be; any other kind when
+    /// the store is at fault. After every error the rows of the table are what they were.
+    async fn maintain(&self, work: &Maintenance) -> Result<Maintained>;
+}
+
+/// One piece of maintenance. None changes the rows of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Maintenance {
+    /// Writes the state of the newest version in one piece, so that opening the table need not read
+    /// every commit.
+    Checkpoint,
+    /// Removes log entries that a checkpoint covers and that are older than this.
+    CleanLog {
+        /// Entries younger than this are kept.
+        retention: Duration,
+    },
+    /// Merges small files.
+    Compact(Compact),
+    /// Deletes files that no version younger than `retention` names.
+    Vacuum {
+        /// Files that versions younger than this name are kept; `None` for the table's own setting.
+        retention: Option<Duration>,
+        /// Only says what would be deleted.
+        dry_run: bool,
+        /// Looks for files that no commit ever named, too.
+        full: bool,
+    },
+}
+
+/// Which files are merged, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Compact {
+    /// Files of at least this many bytes are left alone; `None` for the table's own setting.
+    pub target_bytes: Option<u64>,
+    /// Only partitions of which this SQL predicate holds; it names partition columns alone.
+    pub predicate: Option<String>,
+    /// Sorts rows by these columns along a Z-order curve; empty to keep their order.
+    pub zorder: Vec<String>,
+    /// Only partitions into which nothing was written for this long, each once: they are merged
+    /// for good, into larger files.
+    pub closed_for: Option<Duration>,
+}
+
+/// What a piece of maintenance did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Maintained {
+    /// The version it made; `None` when it made none.
+    pub version: Option<u64>,
+    /// Files written.
+    pub files_added: u64,
+    /// Files, or log entries, removed.
+    pub files_removed: u64,
+    /// Bytes written.
+    pub bytes_added: u64,
+    /// Bytes removed.
+    pub bytes_removed: u64,
 }
 
 /// Makes tables of one kind from their definitions (`STORED AS` some word).

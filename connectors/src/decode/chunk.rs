@@ -4,15 +4,19 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::{ArrayRef, Int32Array, Int64Array, PrimitiveArray, RecordBatch, StringArray};
-use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
+use arrow::array::{Array, LargeBinaryArray, RecordBatch};
+use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use sha2::{Digest, Sha256};
 use sluice_engine::error::{Error, Result};
-use sluice_engine::lineage;
-use sluice_engine::source::{Partition, ReadRange, Reject, SourceBatch};
+use sluice_engine::source::{ReadRange, Reject, SourceBatch, Wanted};
 
 use super::decoder::Decoder;
 use super::fault::Fault;
 use super::layout::Layout;
+use super::origin::Origins;
+use super::record::{Position, Record};
 
 /// Records in a full chunk.
 const MAX_RECORDS: u64 = 8192;
@@ -20,85 +24,44 @@ const MAX_RECORDS: u64 = 8192;
 const MAX_BYTES: usize = 4 << 20;
 /// How long a chunk waits for more records.
 const MAX_AGE: Duration = Duration::from_millis(50);
-
-/// One record as the stream has it.
-#[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
-    /// Its offset.
-    pub offset: i64,
-    /// When it was produced, microseconds since the epoch, where known.
-    pub timestamp_us: Option<i64>,
-    /// Its key, where it has one.
-    pub key: Option<&'a [u8]>,
-    /// Its value; `None` when the record has none.
-    pub value: Option<&'a [u8]>,
-}
-
-/// How far a reader has come in one partition.
-#[derive(Debug, Clone)]
-pub struct Position {
-    partition: Partition,
-    next: i64,
-    /// The chunk and the place in it where the partition's range is.
-    range: (u64, usize),
-}
-
-impl Position {
-    /// The beginning of a reading of `partition` at the offset `next`.
-    #[must_use]
-    pub fn new(partition: Partition, next: i64) -> Self {
-        Self {
-            partition,
-            next,
-            range: (0, 0),
-        }
-    }
-
-    /// Which partition.
-    #[must_use]
-    pub fn partition(&self) -> &Partition {
-        &self.partition
-    }
-
-    /// The offset to read next.
-    #[must_use]
-    pub fn next(&self) -> i64 {
-        self.next
-    }
-}
+/// How much is kept of a record that is too large.
+pub(crate) const KEPT: usize = 64 << 10;
 
 /// Rows, rejects and ranges being collected. Ranges begin where the partition's last one ended, so
-/// they join without a gap whatever offsets hold no record.
+/// they join without a gap whatever offsets hold no record. A record is copied once, into `slab`,
+/// and decoded from there while it is in the processor's cache; nothing of it is borrowed.
 #[derive(Debug)]
 pub struct Chunk {
     schema: SchemaRef,
     decoder: Decoder,
+    max_record_bytes: usize,
     /// Tells the ranges of this chunk from those of earlier ones.
     number: u64,
     ranges: Vec<ReadRange>,
     rejects: Vec<Reject>,
-    /// For each row the index of its range.
-    origins: Vec<usize>,
-    offsets: Vec<i64>,
-    timestamps: Vec<Option<i64>>,
+    origins: Origins,
+    /// The bytes of the records that are rows, and where each of them ends.
+    slab: Vec<u8>,
+    ends: Vec<i64>,
     records: u64,
     bytes: usize,
     since: Option<Instant>,
 }
 
 impl Chunk {
-    /// A chunk without records.
+    /// A chunk without records, for a stream of which `wanted` is selected.
     #[must_use]
-    pub fn new(layout: &Layout) -> Self {
+    pub fn new(layout: &Layout, wanted: Wanted) -> Self {
         Self {
             schema: layout.schema(),
             decoder: Decoder::new(layout),
+            max_record_bytes: layout.max_record_bytes(),
             number: 1,
             ranges: Vec::new(),
             rejects: Vec::new(),
-            origins: Vec::new(),
-            offsets: Vec::new(),
-            timestamps: Vec::new(),
+            origins: Origins::new(layout, wanted),
+            slab: Vec::new(),
+            ends: Vec::new(),
             records: 0,
             bytes: 0,
             since: None,
@@ -111,21 +74,31 @@ impl Chunk {
         if record.offset < at.next {
             return;
         }
-        let decoded = match record.value {
-            Some(value) => self.decoder.append(value),
-            None => Err(Fault::no_value()),
+        let Some(value) = record.value else {
+            return self.reject(at, record, Fault::no_value());
         };
-        if let Err(fault) = decoded {
+        if value.len() > self.max_record_bytes {
+            let digest = Sha256::digest(value);
+            let fault = Fault::too_large(value.len() as u64, self.max_record_bytes, &digest);
+            let value = value.get(..KEPT);
+            return self.reject(at, &Record { value, ..*record }, fault);
+        }
+        let before = self.slab.len();
+        self.slab.extend_from_slice(value);
+        let kept = self.slab.get(before..).unwrap_or_default();
+        let written_us = record.timestamp_us.or(at.written_us);
+        if let Err(fault) = self.decoder.append(kept, written_us) {
+            self.slab.truncate(before);
             return self.reject(at, record, fault);
         }
+        self.ends
+            .push(i64::try_from(self.slab.len()).unwrap_or(i64::MAX));
         let origin = self.cover(at, record.offset.saturating_add(1));
-        self.origins.push(origin);
-        self.offsets.push(record.offset);
-        self.timestamps.push(record.timestamp_us);
         if let Some(range) = self.ranges.get_mut(origin) {
             range.decoded += 1;
         }
-        self.count(record);
+        self.bytes += value.len() + self.origins.push(origin, record);
+        self.records += 1;
     }
 
     /// Keeps `record` as one that could not be decoded.
@@ -134,7 +107,7 @@ impl Chunk {
         if let Some(range) = self.ranges.get_mut(origin) {
             range.rejected += 1;
         }
-        self.rejects.push(Reject {
+        let reject = Reject {
             topic: at.partition.topic.clone(),
             partition: at.partition.index,
             offset: record.offset,
@@ -143,8 +116,10 @@ impl Chunk {
             raw: record.value.map(<[u8]>::to_vec),
             code: fault.code,
             reason: fault.reason,
-        });
-        self.count(record);
+        };
+        self.bytes += size(&reject);
+        self.rejects.push(reject);
+        self.records += 1;
     }
 
     /// Moves the position to `to` over offsets that hold no record.
@@ -176,20 +151,40 @@ impl Chunk {
             return Ok(None);
         }
         self.number += 1;
-        (self.records, self.since) = (0, None);
+        (self.records, self.bytes, self.since) = (0, 0, None);
         let ranges = mem::take(&mut self.ranges);
-        let mut columns = self.decoder.finish()?;
-        columns.extend(self.lineage(&ranges));
-        let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|error| {
+        let columns = self.decoder.finish()?;
+        let (rows, raw) = self.arrays(columns, &ranges).map_err(|error| {
             Error::internal("the decoded columns do not form a batch").source(error)
         })?;
         let rejects = mem::take(&mut self.rejects);
+        let bytes = rows.get_array_memory_size()
+            + raw.get_array_memory_size()
+            + rejects.iter().map(size).sum::<usize>();
         Ok(Some(SourceBatch {
             rows,
             rejects,
             ranges,
-            bytes: mem::take(&mut self.bytes),
+            raw: Some(raw),
+            bytes,
         }))
+    }
+
+    fn arrays(
+        &mut self,
+        mut columns: Vec<arrow::array::ArrayRef>,
+        ranges: &[ReadRange],
+    ) -> Result<(RecordBatch, LargeBinaryArray), ArrowError> {
+        columns.extend(self.origins.finish(ranges)?);
+        let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
+        // Chunks resemble each other, so there is room for as much again.
+        let (room, count) = (self.slab.len(), self.ends.len());
+        let slab = mem::replace(&mut self.slab, Vec::with_capacity(room));
+        let ends = mem::replace(&mut self.ends, Vec::with_capacity(count));
+        let offsets: Vec<i64> = std::iter::once(0).chain(ends).collect();
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        let raw = LargeBinaryArray::try_new(offsets, Buffer::from_vec(slab), None)?;
+        Ok((rows, raw))
     }
 
     /// Extends the partition's range in this chunk to `to`, and returns its index.
@@ -212,27 +207,10 @@ impl Chunk {
         }
         at.range.1
     }
+}
 
-    fn count(&mut self, record: &Record<'_>) {
-        let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-        self.bytes += length(record.key) + length(record.value);
-        self.records += 1;
-    }
-
-    fn lineage(&mut self, ranges: &[ReadRange]) -> [ArrayRef; 4] {
-        let origins = mem::take(&mut self.origins);
-        let partition = |at: &usize| ranges.get(*at).map(|range| &range.partition);
-        let topics = origins
-            .iter()
-            .map(|at| partition(at).map(|of| of.topic.as_str()));
-        let indexes = origins.iter().map(|at| partition(at).map(|of| of.index));
-        let timestamps = mem::take(&mut self.timestamps).into_iter();
-        let timestamps: PrimitiveArray<TimestampMicrosecondType> = timestamps.collect();
-        [
-            Arc::new(topics.collect::<StringArray>()),
-            Arc::new(indexes.collect::<Int32Array>()),
-            Arc::new(Int64Array::from(mem::take(&mut self.offsets))),
-            Arc::new(timestamps.with_data_type(lineage::timestamp_type())),
-        ]
-    }
+/// What a reject takes in memory.
+fn size(reject: &Reject) -> usize {
+    let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+    size_of::<Reject>() + length(&reject.key) + length(&reject.raw) + reject.reason.len()
 }

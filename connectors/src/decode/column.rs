@@ -7,23 +7,20 @@ use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
     NullBufferBuilder, PrimitiveArray, StringArray, new_null_array,
 };
-use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
-use arrow::compute::kernels::cast_utils::{Parser, parse_decimal, string_to_datetime};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::{cast, concat};
-use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, FieldRef, TimestampMicrosecondType,
-};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, FieldRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use arrow::json::ReaderBuilder;
 use arrow::json::reader::Decoder;
-use chrono::Utc;
+use serde_json::value::RawValue;
 use sluice_engine::error::{Error, Result};
 
-use super::check::{check, check_number, unquote};
+use super::check::check;
+use super::convert::{self, boolean, date, decimal, float, integer, nested, timestamp};
 use super::fault::Fault;
-
-/// Up to here a double holds every whole number.
-const EXACT: f64 = 9_007_199_254_740_992.0;
+use super::number;
+use super::scan::{Json, Quoted};
+use super::time;
 
 /// One column being filled.
 #[derive(Debug)]
@@ -91,41 +88,31 @@ impl Column {
         }
     }
 
-    pub(super) fn name(&self) -> &str {
-        self.field.name()
-    }
-
     pub(super) fn is_nullable(&self) -> bool {
         self.field.is_nullable()
     }
 
-    /// Appends a JSON value that is not null; `raw` is well-formed apart from what [`check`] looks
-    /// at.
+    /// Appends a JSON value; `raw` is well-formed apart from what [`check`] looks at.
     pub(super) fn append(&mut self, raw: &str) -> Result<(), Fault> {
+        if raw == "null" {
+            return self.append_missing("the record has null");
+        }
         let fitted = match &mut self.values {
             Values::Text { text, ends } => {
-                append_json_text(text, raw)?;
+                convert::append_text(text, raw)?;
                 end_text(text, ends).is_some()
             }
-            Values::Integer { values, min, max } => integer(raw)
-                .filter(|n| (*min..=*max).contains(n))
-                .map(|n| values.push(n))
-                .is_some(),
-            Values::Float(values) => float(raw).map(|x| values.push(x)).is_some(),
-            Values::Boolean(values) => boolean(raw).map(|b| values.push(b)).is_some(),
-            Values::Date(values) => string(raw)
-                .and_then(Date32Type::parse)
-                .map(|day| values.push(day))
-                .is_some(),
-            Values::Timestamp(values) => timestamp(raw).map(|us| values.push(us)).is_some(),
-            Values::Decimal(values) => decimal(raw, self.field.data_type())
-                .map(|n| values.push(n))
-                .is_some(),
+            Values::Integer { values, min, max } => {
+                push(values, integer(raw).filter(|n| (*min..=*max).contains(n)))
+            }
+            Values::Float(values) => push(values, float(raw)),
+            Values::Boolean(values) => push(values, boolean(raw)),
+            Values::Date(values) => push(values, date(raw)),
+            Values::Timestamp(values) => push(values, timestamp(raw)),
+            Values::Decimal(values) => push(values, decimal(raw, self.field.data_type())),
             Values::Nested { decoder, rows } => {
                 check(raw)?;
-                nested(decoder, &self.field, raw)
-                    .map(|row| rows.push(row))
-                    .is_some()
+                push(rows, nested(decoder, &self.field, raw))
             }
         };
         if fitted {
@@ -133,32 +120,100 @@ impl Column {
             return Ok(());
         }
         check(raw)?;
-        Err(Fault::wrong_type(
-            self.field.name(),
-            self.field.data_type(),
-            raw,
-        ))
+        let (name, expected) = (self.field.name(), self.field.data_type());
+        Err(Fault::wrong_type(name, expected, raw))
     }
 
-    /// Appends text as it is; only to a text column.
+    /// Appends a value of a format that has no types: text, or the text of what the column holds.
+    /// Of other columns than those of text an empty one is NULL.
     pub(super) fn append_text(&mut self, value: &str) -> Result<(), Fault> {
-        if let Values::Text { text, ends } = &mut self.values {
-            let before = text.len();
-            text.push_str(value);
-            if end_text(text, ends).is_some() {
-                self.valid.append_non_null();
-                return Ok(());
+        let fitted = match &mut self.values {
+            Values::Text { text, ends } => {
+                text.push_str(value);
+                end_text(text, ends).is_some()
             }
-            text.truncate(before);
+            _ if value.is_empty() => return self.append_missing("its text is empty"),
+            Values::Integer { values, min, max } => {
+                push(values, integer(value).filter(|n| (*min..=*max).contains(n)))
+            }
+            Values::Float(values) => push(values, float(value)),
+            Values::Boolean(values) => push(values, boolean(&value.to_ascii_lowercase())),
+            Values::Date(values) => push(values, time::date(value)),
+            Values::Timestamp(values) => push(values, time::timestamp(value)),
+            Values::Decimal(values) => push(values, decimal(value, self.field.data_type())),
+            Values::Nested { .. } => match serde_json::from_str::<&RawValue>(value) {
+                Ok(raw) if check(raw.get()).is_ok() => return self.append(raw.get()),
+                _ => false,
+            },
+        };
+        if fitted {
+            self.valid.append_non_null();
+            return Ok(());
         }
-        Err(Fault::wrong_type(
-            self.field.name(),
-            self.field.data_type(),
-            value,
-        ))
+        let (name, expected) = (self.field.name(), self.field.data_type());
+        Err(Fault::wrong_text(name, expected, value))
     }
 
-    pub(super) fn append_null(&mut self) {
+    /// Appends the JSON value that begins at `at`, and gives its end; None unless everything about
+    /// it is right, and then the column may hold a half of it.
+    pub(super) fn take(&mut self, json: Json<'_>, at: usize) -> Option<usize> {
+        let rest = json.rest(at);
+        let first = *rest.first()?;
+        let end = match &mut self.values {
+            Values::Text { text, ends } if first == b'"' => match json.string(at)? {
+                Quoted::Plain(inner, end) => {
+                    text.push_str(inner);
+                    end_text(text, ends)?;
+                    Some(end)
+                }
+                Quoted::Escaped(end) => {
+                    json.unescape(at, end, text)?;
+                    end_text(text, ends)?;
+                    Some(end)
+                }
+            },
+            Values::Integer { values, min, max } => number::integer(rest)
+                .filter(|(number, _)| (*min..=*max).contains(number))
+                .map(|(number, length)| {
+                    values.push(number);
+                    at + length
+                }),
+            Values::Float(values) => number::float(rest).map(|(number, length)| {
+                values.push(number);
+                at + length
+            }),
+            Values::Timestamp(values) if first == b'"' => match json.string(at)? {
+                Quoted::Plain(inner, end) => {
+                    values.push(time::timestamp(inner)?);
+                    Some(end)
+                }
+                Quoted::Escaped(_) => None,
+            },
+            _ => None,
+        };
+        match end {
+            Some(end) => {
+                self.valid.append_non_null();
+                Some(end)
+            }
+            None => {
+                let (raw, end) = json.value(at)?;
+                self.append(raw).ok()?;
+                Some(end)
+            }
+        }
+    }
+
+    /// Appends a NULL for a value that is not there, or says `how` it is not.
+    pub(super) fn append_missing(&mut self, how: &str) -> Result<(), Fault> {
+        if !self.field.is_nullable() {
+            return Err(Fault::missing(self.field.name(), how));
+        }
+        self.append_null();
+        Ok(())
+    }
+
+    fn append_null(&mut self) {
         self.valid.append_null();
         match &mut self.values {
             Values::Text { ends, .. } => ends.push(ends.last().copied().unwrap_or(0)),
@@ -258,23 +313,10 @@ fn take<T>(values: &mut Vec<T>) -> Vec<T> {
 
 fn typed<T: ArrowPrimitiveType>(
     values: Vec<T::Native>,
-    nulls: Option<arrow::buffer::NullBuffer>,
+    nulls: Option<NullBuffer>,
     to: &DataType,
 ) -> Result<PrimitiveArray<T>, ArrowError> {
     Ok(PrimitiveArray::<T>::try_new(values.into(), nulls)?.with_data_type(to.clone()))
-}
-
-/// Strings as they are, everything else as its own text.
-fn append_json_text(text: &mut String, raw: &str) -> Result<(), Fault> {
-    match string(raw) {
-        Some(plain) => text.push_str(plain),
-        None if raw.starts_with('"') => text.push_str(&unquote(raw)?),
-        None => {
-            check(raw)?;
-            text.push_str(raw);
-        }
-    }
-    Ok(())
 }
 
 /// Ends the value that was just pushed; `None` if the offsets of the column cannot hold it.
@@ -283,102 +325,6 @@ fn end_text(text: &str, ends: &mut Vec<i32>) -> Option<()> {
     Some(())
 }
 
-/// What is between the quotes of a string without escapes.
-fn string(raw: &str) -> Option<&str> {
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    memchr::memchr(b'\\', inner.as_bytes())
-        .is_none()
-        .then_some(inner)
-}
-
-fn boolean(raw: &str) -> Option<bool> {
-    match raw {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    }
-}
-
-/// A whole number; `12.0` and `1e3` are whole too.
-fn integer(raw: &str) -> Option<i64> {
-    if let Ok(number) = raw.parse() {
-        return Some(number);
-    }
-    let number = float(raw).filter(|x| x.fract() == 0.0 && x.abs() <= EXACT)?;
-    format!("{number:.0}").parse().ok()
-}
-
-fn float(raw: &str) -> Option<f64> {
-    if raw.starts_with(['"', '{', '[', 't', 'f']) {
-        return None;
-    }
-    check_number(raw).ok()?;
-    raw.parse().ok()
-}
-
-/// Microseconds since the epoch, from text or from a number whose magnitude tells its unit: seconds
-/// below 1e11, then milliseconds, microseconds and nanoseconds, each for three more digits.
-fn timestamp(raw: &str) -> Option<i64> {
-    if raw.starts_with('"') {
-        let owned;
-        let text = match string(raw) {
-            Some(text) => text,
-            None => {
-                owned = unquote(raw).ok()?;
-                &owned
-            }
-        };
-        return Some(string_to_datetime(&Utc, text).ok()?.timestamp_micros());
-    }
-    if let Ok(number) = raw.parse::<i64>() {
-        return match number.unsigned_abs() {
-            0..100_000_000_000 => number.checked_mul(1_000_000),
-            100_000_000_000..100_000_000_000_000 => number.checked_mul(1_000),
-            100_000_000_000_000..100_000_000_000_000_000 => Some(number),
-            _ => Some(number.div_euclid(1_000)),
-        };
-    }
-    let number = float(raw)?;
-    let scale = match number.abs() {
-        x if x < 1e11 => 1e6,
-        x if x < 1e14 => 1e3,
-        x if x < 1e17 => 1.0,
-        x if x < 9e18 => 1e-3,
-        _ => return None,
-    };
-    format!("{:.0}", number * scale).parse().ok()
-}
-
-fn decimal(raw: &str, to: &DataType) -> Option<i128> {
-    let DataType::Decimal128(precision, scale) = to else {
-        return None;
-    };
-    let number = raw
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .unwrap_or(raw);
-    if !number.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
-        return None;
-    }
-    check_number(raw).ok()?;
-    parse_decimal::<Decimal128Type>(number, *precision, *scale).ok()
-}
-
-/// One nested value by arrow's own reader, alone, so that a wrong one harms no other.
-fn nested(decoder: &mut Option<Box<Decoder>>, field: &FieldRef, raw: &str) -> Option<ArrayRef> {
-    let mut reader = match decoder.take() {
-        Some(reader) => reader,
-        None => Box::new(
-            ReaderBuilder::new_with_field(Arc::clone(field))
-                .build_decoder()
-                .ok()?,
-        ),
-    };
-    let read = reader.decode(raw.as_bytes()).ok()?;
-    let batch = reader.flush().ok()??;
-    if read != raw.len() || batch.num_rows() != 1 {
-        return None;
-    }
-    *decoder = Some(reader);
-    batch.columns().first().map(Arc::clone)
+fn push<T>(values: &mut Vec<T>, value: Option<T>) -> bool {
+    value.map(|value| values.push(value)).is_some()
 }

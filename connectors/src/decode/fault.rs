@@ -6,11 +6,13 @@ use arrow::datatypes::DataType;
 
 /// The longest piece of a value that a reason quotes, in characters.
 const QUOTED: usize = 80;
+const NOT_JSON: &str = "not a JSON object: ";
 
 /// A record that could not be decoded: a stable code for grouping, and the reason in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// `bad_json`, `bad_utf8`, `wrong_type`, `missing_column`, `no_value` or `too_long`.
+    /// `bad_json`, `bad_syslog`, `bad_cef`, `bad_logfmt`, `bad_utf8`, `wrong_type`,
+    /// `missing_column`, `unknown_key`, `no_value` or `too_large`.
     pub code: &'static str,
     /// The reason, naming the column where one is at fault.
     pub reason: String,
@@ -26,8 +28,13 @@ impl Fault {
     pub(super) fn bad_json(error: impl fmt::Display) -> Self {
         Self {
             code: "bad_json",
-            reason: cut(&format!("not a JSON object: {error}"), 200),
+            reason: cut(&format!("{NOT_JSON}{error}"), 200),
         }
+    }
+
+    /// What [`Fault::bad_json`] was made of.
+    pub(super) fn json_detail(&self) -> &str {
+        self.reason.strip_prefix(NOT_JSON).unwrap_or(&self.reason)
     }
 
     pub(super) fn bad_utf8(at: usize) -> Self {
@@ -44,13 +51,36 @@ impl Fault {
         }
     }
 
-    /// The record is longer than any that is decoded.
-    #[must_use]
-    pub fn too_long(bytes: usize) -> Self {
-        let reason = format!("{bytes} bytes are too long; only the beginning is kept");
+    /// The record does not follow the grammar of a text format, whose own code is `code`.
+    pub(super) fn bad_text(code: &'static str, reason: impl fmt::Display) -> Self {
         Self {
-            code: "too_long",
+            code,
+            reason: cut(&reason.to_string(), 200),
+        }
+    }
+
+    /// The record is larger than any that is decoded; `sha256` is the digest of all its bytes.
+    #[must_use]
+    pub fn too_large(bytes: u64, limit: usize, sha256: &[u8]) -> Self {
+        let digest = sha256.iter().fold(String::new(), |mut text, byte| {
+            text.push_str(&format!("{byte:02x}"));
+            text
+        });
+        let reason = format!(
+            "the record has {bytes} bytes and max_record_bytes is {limit}; only the beginning is \
+             kept; sha256 of the whole {digest}"
+        );
+        Self {
+            code: "too_large",
             reason,
+        }
+    }
+
+    /// A key without a column, where the definition wants none.
+    pub(super) fn unknown_key(key: &str) -> Self {
+        Self {
+            code: "unknown_key",
+            reason: format!("the key \"{}\" has no column", cut(key, QUOTED)),
         }
     }
 
@@ -61,6 +91,15 @@ impl Fault {
         Self {
             code: "wrong_type",
             reason,
+        }
+    }
+
+    /// `found` is text of a format whose values have no types.
+    pub(super) fn wrong_text(column: &str, expected: &DataType, found: &str) -> Self {
+        let (expected, found) = (sql_name(expected), cut(found, QUOTED));
+        Self {
+            code: "wrong_type",
+            reason: format!("column \"{column}\": expected {expected}, found the text \"{found}\""),
         }
     }
 

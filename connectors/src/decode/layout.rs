@@ -7,59 +7,80 @@ use sluice_engine::definition::TableDefinition;
 use sluice_engine::error::{Error, Result};
 use sluice_engine::lineage;
 
-/// The column that collects the keys a JSON record has and the table does not.
-pub(super) const EXTRA: &str = "_extra";
+use super::natural;
+use super::options::{Encoding, Options, Unknown};
+use super::path::Keys;
 
-/// How the bytes of a record become columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// One JSON object for each record; keys are columns.
-    Json,
-    /// The whole record as one text column.
-    Raw,
-}
+/// The column that collects the keys a record has and the stream does not, as a JSON object.
+const EXTRA: &str = "_extra";
 
 /// The encoding and columns of a stream.
 #[derive(Debug, Clone)]
 pub struct Layout {
-    encoding: Encoding,
+    options: Options,
+    /// The decoded columns, `_extra` included.
     fields: Fields,
+    extra: Option<usize>,
+    keys: Arc<Keys>,
+    keyed: bool,
     schema: SchemaRef,
 }
 
 impl Layout {
-    /// Reads the option `format` and the declared columns. Without columns a stream is raw and has
-    /// the column `value`.
+    /// Reads the options [`super::OPTIONS`] and the declared columns. Without columns and format a
+    /// stream is raw and has the column `value`.
     ///
     /// # Errors
     /// [`sluice_engine::error::Kind::User`] for an unknown format, a column type that records
-    /// cannot become, a lineage column, or columns that do not fit the format.
+    /// cannot become, a lineage column, a path without its column, or columns that do not fit the
+    /// format.
     pub fn of(definition: &TableDefinition) -> Result<Self> {
-        let (name, declared) = (&definition.name, definition.schema.fields());
-        let encoding = match definition.options.get("format").map(String::as_str) {
-            Some("json") => Encoding::Json,
-            Some("raw") => Encoding::Raw,
-            None if declared.is_empty() => Encoding::Raw,
-            None => Encoding::Json,
-            Some(other) => {
-                let message = format!("table \"{name}\" has the unknown format \"{other}\"");
-                return Err(Error::user(message).hint("valid formats are \"json\" and \"raw\""));
+        let name = &definition.name;
+        let options = Options::of(definition)?;
+        let mut fields = decoded(name, definition.schema.fields(), &options)?;
+        let of_extra = |fields: &[FieldRef]| fields.iter().position(|field| field.name() == EXTRA);
+        let strict = options.unknown == Some(Unknown::Strict);
+        match of_extra(&fields) {
+            Some(_) if strict => {
+                let message = format!("table \"{name}\" is strict and declares \"{EXTRA}\"");
+                return Err(Error::user(message)
+                    .hint("leave the column out: a record with an unknown key is a dead letter"));
             }
-        };
-        let fields = match encoding {
-            Encoding::Json => json_fields(name, declared)?,
-            Encoding::Raw => raw_fields(name, declared)?,
-        };
+            None if !strict && options.encoding != Encoding::Raw => {
+                fields.push(Arc::new(Field::new(EXTRA, DataType::Utf8, true)));
+            }
+            _ => {}
+        }
+        let extra = of_extra(&fields).filter(|_| options.encoding != Encoding::Raw);
+        let fields = Fields::from(fields);
+        check_paths(name, &options, &fields)?;
         let all = fields.iter().cloned().chain(lineage::fields());
         let schema = Arc::new(Schema::new(all.collect::<Fields>()));
         Ok(Self {
-            encoding,
+            keys: Arc::new(Keys::new(&fields, &options.paths, extra)),
+            options,
             fields,
+            extra,
+            keyed: false,
             schema,
         })
     }
 
-    /// The decoded columns followed by those of lineage.
+    /// The same for a stream whose records have keys and headers: they are columns after the
+    /// lineage.
+    #[must_use]
+    pub fn keyed(mut self) -> Self {
+        if !self.keyed {
+            let fields = self.schema.fields().iter().cloned();
+            let all = fields.chain(lineage::record_fields());
+            self.schema = Arc::new(Schema::new(all.collect::<Fields>()));
+            self.keyed = true;
+        }
+        self
+    }
+
+    /// The decoded columns, `_extra` where the stream has it, the columns of lineage, and those of
+    /// keyed records.
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
@@ -68,45 +89,93 @@ impl Layout {
     /// How records are encoded.
     #[must_use]
     pub fn encoding(&self) -> Encoding {
-        self.encoding
+        self.options.encoding
+    }
+
+    /// Whether pipelines make columns of unknown keys.
+    #[must_use]
+    pub fn evolves(&self) -> bool {
+        self.options.unknown == Some(Unknown::Evolve)
+    }
+
+    /// The size of the largest record that is decoded.
+    #[must_use]
+    pub fn max_record_bytes(&self) -> usize {
+        self.options.max_record_bytes
+    }
+
+    /// Whether records have keys and headers.
+    pub(super) fn is_keyed(&self) -> bool {
+        self.keyed
     }
 
     /// The decoded columns.
     pub(super) fn fields(&self) -> &Fields {
         &self.fields
     }
-}
 
-fn json_fields(table: &str, declared: &Fields) -> Result<Fields> {
-    if declared.is_empty() {
-        let message = format!("table \"{table}\" has the format \"json\" and no columns");
-        return Err(Error::user(message).hint(
-            "declare the columns to read, or use the format \"raw\" and its column \"value\"",
-        ));
+    /// The decoded column that holds unknown keys; they are refused when there is none.
+    pub(super) fn extra(&self) -> Option<usize> {
+        self.extra
     }
-    declared.iter().map(|field| column(table, field)).collect()
+
+    /// Which key is which decoded column.
+    pub(super) fn keys(&self) -> &Arc<Keys> {
+        &self.keys
+    }
 }
 
-fn raw_fields(table: &str, declared: &Fields) -> Result<Fields> {
-    match declared.as_ref() {
-        [] => Ok(Fields::from(vec![Field::new(
-            "value",
-            DataType::Utf8,
-            true,
-        )])),
-        [field] if is_text(field.data_type()) => Ok(vec![column(table, field)?].into()),
-        _ => {
+fn decoded(table: &str, declared: &Fields, options: &Options) -> Result<Vec<FieldRef>> {
+    let format = options.encoding;
+    match (format, declared.as_ref()) {
+        (Encoding::Raw, [field]) if is_text(field.data_type()) => Ok(vec![column(table, field)?]),
+        (Encoding::Raw, [_, ..]) => {
             let message = format!("table \"{table}\" has the format \"raw\" and other columns");
             Err(Error::user(message).hint("declare no columns, or one of type VARCHAR"))
         }
+        (Encoding::Json | Encoding::Logfmt, [])
+            if matches!(options.unknown, None | Some(Unknown::Strict)) =>
+        {
+            let name = if format == Encoding::Json {
+                "json"
+            } else {
+                "logfmt"
+            };
+            let message = format!("table \"{table}\" has the format \"{name}\" and no columns");
+            Err(Error::user(message).hint(
+                "declare the columns to read, or give the option 'schema' 'extra' to have all \
+                 keys in \"_extra\"",
+            ))
+        }
+        (_, []) => Ok(natural::columns(format).iter().cloned().collect()),
+        (_, declared) => declared.iter().map(|field| column(table, field)).collect(),
     }
+}
+
+/// Refuses a path to a column that there is not.
+fn check_paths(table: &str, options: &Options, fields: &Fields) -> Result<()> {
+    let is = |column: &str| column != EXTRA && fields.iter().any(|field| field.name() == column);
+    let Some(wrong) = options.paths.keys().find(|column| !is(column)) else {
+        return Ok(());
+    };
+    let names: Vec<String> = fields
+        .iter()
+        .filter(|field| field.name() != EXTRA)
+        .map(|field| format!("\"{}\"", field.name()))
+        .collect();
+    let message = format!("table \"{table}\" has the option \"column.{wrong}\" and no such column");
+    Err(Error::user(message).hint(match names.as_slice() {
+        [] => "declare the column".to_owned(),
+        _ => format!("columns with a path can be {}", names.join(", ")),
+    }))
 }
 
 /// The column as it is decoded, or why it cannot be.
 fn column(table: &str, field: &FieldRef) -> Result<FieldRef> {
     let name = field.name();
-    if lineage::is_lineage(name) {
-        let message = format!("table \"{table}\" declares \"{name}\", which every stream has");
+    if lineage::is_lineage(name) || [lineage::KEY, lineage::HEADERS].contains(&name.as_str()) {
+        let message =
+            format!("table \"{table}\" declares \"{name}\", which streams have themselves");
         return Err(Error::user(message).hint(format!("leave \"{name}\" out of the column list")));
     }
     if name == EXTRA && !is_text(field.data_type()) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, new_null_array};
 use arrow::compute::{CastOptions, can_cast_types, cast_with_options};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::FormatOptions;
 use sluice_engine::error::{Error, Result};
@@ -45,6 +45,38 @@ impl Alignment {
         })
     }
 
+    /// As [`Alignment::new`], for rows that go to files: columns keep their type where files hold
+    /// it just as well, save those of `partition_columns`.
+    ///
+    /// # Errors
+    /// As [`Alignment::new`].
+    pub(super) fn for_files(
+        table: &str,
+        target: SchemaRef,
+        partition_columns: &[String],
+        rows: &Schema,
+    ) -> Result<Self> {
+        let exact = Self::new(table, target, rows)?;
+        let fields = exact.target.fields().iter().zip(&exact.sources);
+        let fields = fields.map(|(field, source)| {
+            let given = source.map(|index| rows.field(index).data_type());
+            let kept = given.filter(|given| {
+                !partition_columns.contains(field.name()) && same_in_files(given, field.data_type())
+            });
+            let kind = kept.unwrap_or_else(|| field.data_type()).clone();
+            Arc::new(Field::new(field.name(), kind, field.is_nullable()))
+        });
+        Ok(Self {
+            target: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            ..exact
+        })
+    }
+
+    /// The columns of aligned rows.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.target
+    }
+
     /// # Errors
     /// [`sluice_engine::error::Kind::User`] naming the column whose value does not fit.
     pub(super) fn apply(&self, rows: &RecordBatch) -> Result<RecordBatch> {
@@ -83,6 +115,16 @@ impl Alignment {
             ))
             .source(error)
         })
+    }
+}
+
+/// Whether a Parquet file has the same bytes for both types, so that a cast would only copy.
+fn same_in_files(given: &DataType, stored: &DataType) -> bool {
+    use DataType as T;
+    match stored {
+        T::Utf8 => matches!(given, T::LargeUtf8 | T::Utf8View),
+        T::Binary => matches!(given, T::LargeBinary | T::BinaryView),
+        _ => false,
     }
 }
 

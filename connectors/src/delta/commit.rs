@@ -1,24 +1,26 @@
 //! One proposal becomes one commit, or certainly none.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
+use deltalake::DeltaResult;
 use deltalake::kernel::transaction::{
     CommitBuilder, CommitProperties, FinalizedCommit, TableReference,
 };
 use deltalake::kernel::{Action, Add, Transaction};
 use deltalake::protocol::{DeltaOperation, OutputMode, SaveMode};
 use deltalake::table::state::DeltaTableState;
-use deltalake::{DeltaResult, DeltaTableError};
 use sluice_engine::error::{Error, Kind, Result};
+use sluice_engine::fail_point;
 use sluice_engine::table::Commit;
 use tracing::{debug, warn};
 
+use super::fault;
 use super::head::{Head, moved, read_positions};
 use super::history::{Entry, KEY, Stamp};
 use super::offsets::Claim;
+use super::positions::read_entries;
 use super::schema::check_superset;
 use super::store::Store;
 
@@ -60,47 +62,73 @@ impl Proposal {
     }
 }
 
+/// A proposal that did not become a commit.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// Why.
+    pub(super) error: Error,
+    /// Whether no store, however slow, can still do what it was asked.
+    pub(super) certain: bool,
+}
+
 /// Commits `proposal`, whose claims hold at `head`. Cancel-safe: `head` moves only to what is
 /// known.
 ///
 /// # Errors
 /// [`Kind::Conflict`] when somebody else moved a position or changed a column,
 /// [`Kind::Unavailable`] when the store keeps refusing; either way nothing is committed.
-pub(super) async fn commit(store: &Store, head: &mut Head, proposal: &Proposal) -> Result<Commit> {
+pub(super) async fn commit(
+    store: &Store,
+    head: &mut Head,
+    proposal: &Proposal,
+) -> Result<Commit, Refused> {
     let operation = proposal.operation(head.version());
     let version = land(store, head, proposal).await?;
     let name = operation.name().to_owned();
     Ok(proposal.stamp.clone().into_commit(version, name))
 }
 
-async fn land(store: &Store, head: &mut Head, proposal: &Proposal) -> Result<u64> {
-    let mut refusals = 0;
+/// A conflict proves that the number is taken which an open proposal was for.
+fn refused(error: Error, unproposed: bool) -> Refused {
+    let certain = unproposed || error.kind() == Kind::Conflict;
+    Refused { error, certain }
+}
+
+async fn land(store: &Store, head: &mut Head, proposal: &Proposal) -> Result<u64, Refused> {
+    let (mut proposed, mut refusals, mut certain) = (false, 0, true);
     loop {
+        // Somebody may have changed the table since the files were written.
+        check_layout(store, head, proposal).map_err(|error| refused(error, !proposed))?;
+        proposed = true;
         let error = match attempt(store, head.state(), proposal).await {
-            Ok(done) => {
-                head.advance(done.snapshot(), &proposal.claims);
-                return Ok(done.version());
+            Ok(done) => match fail_point::pass("after_commit").await {
+                Ok(()) => {
+                    head.advance(done.snapshot(), &proposal.claims);
+                    return Ok(done.version());
+                }
+                Err(error) => error,
+            },
+            Err(error) => {
+                certain &= fault::is_full(&error);
+                fault::delta(format!("commit to table \"{}\"", store.name), error)
             }
-            Err(error) => error,
         };
         debug!(table = %store.name, base = head.version(), %error, "a commit's outcome is open");
         let newest = probe_newest(store, head).await;
-        let verdict = judge(store, head, &newest, proposal).await?;
+        let newest = newest.map_err(|error| refused(error, false))?;
+        let entries = read_between(store, head.version(), newest.version()).await;
+        let verdict = judge(store, head.version(), &newest, entries.as_deref(), proposal);
+        let verdict = verdict.await.map_err(|error| refused(error, false))?;
         let stood = newest.version() == head.version();
+        head.adopt(newest, entries.as_deref());
         if let Verdict::Landed(version) = verdict {
-            head.adopt(newest, HashMap::new());
             return Ok(version);
         }
-        let from = proposal.claims.iter();
-        head.adopt(
-            newest,
-            from.map(|claim| (claim.app_id.clone(), claim.from))
-                .collect(),
-        );
-        check_layout(store, head, proposal)?;
         if stood {
             refusals += 1;
-            give_up(store, refusals, error)?;
+            if refusals >= REFUSALS {
+                return Err(Refused { error, certain });
+            }
             tokio::time::sleep(pause(refusals)).await;
         }
     }
@@ -113,8 +141,7 @@ async fn attempt(
     state: &DeltaTableState,
     proposal: &Proposal,
 ) -> DeltaResult<FinalizedCommit> {
-    let stamp = serde_json::to_value(&proposal.stamp)
-        .map_err(|json_err| DeltaTableError::SerializeLogJson { json_err })?;
+    let stamp = proposal.stamp.to_json()?;
     let positions = proposal.claims.iter();
     let properties = CommitProperties::default()
         .with_max_retries(0)
@@ -140,18 +167,38 @@ async fn attempt(
 }
 
 /// The newest version, asked for until the store answers: giving up would be a guess.
-async fn probe_newest(store: &Store, head: &Head) -> DeltaTableState {
+///
+/// # Errors
+/// When another table has taken the place of this one.
+async fn probe_newest(store: &Store, head: &Head) -> Result<DeltaTableState> {
     let mut failures = 0;
     loop {
         match head.newest(store).await {
-            Ok(state) => return state,
-            Err(error) => {
-                failures += 1;
-                warn!(table = %store.name, %error, "a commit's outcome is open: asking again");
-                tokio::time::sleep(pause(failures)).await;
+            Err(error) if error.kind() != Kind::Conflict => {
+                ask_again(store, &mut failures, &error).await;
             }
+            read => return read,
         }
     }
+}
+
+/// The log entries after `base`, asked for until the store answers; `None` when one is gone or
+/// damaged.
+async fn read_between(store: &Store, base: u64, newest: u64) -> Option<Vec<Entry>> {
+    let mut failures = 0;
+    loop {
+        match read_entries(store, base + 1..newest + 1).await {
+            Ok(entries) => return entries,
+            Err(error) if error.kind() == Kind::Internal => return None,
+            Err(error) => ask_again(store, &mut failures, &error).await,
+        }
+    }
+}
+
+async fn ask_again(store: &Store, failures: &mut u32, error: &Error) {
+    *failures += 1;
+    warn!(table = %store.name, %error, "a commit's outcome is open: asking again");
+    tokio::time::sleep(pause(*failures)).await;
 }
 
 enum Verdict {
@@ -161,36 +208,34 @@ enum Verdict {
     Free,
 }
 
-/// Reads what was committed between `head` and `newest`.
+/// Says from what was committed after `base` what became of `proposal`.
 async fn judge(
     store: &Store,
-    head: &Head,
+    base: u64,
     newest: &DeltaTableState,
+    entries: Option<&[Entry]>,
     proposal: &Proposal,
 ) -> Result<Verdict> {
     let claims = &proposal.claims;
-    let mut stored: Vec<Option<i64>> = claims.iter().map(|claim| claim.from).collect();
-    let mut last = head.version();
-    for version in head.version() + 1..=newest.version() {
-        let Some(entry) = read_entry(store, version).await else {
-            let ids: Vec<&String> = claims.iter().map(|claim| &claim.app_id).collect();
-            stored = settle(store, newest, &ids).await?;
-            last = newest.version();
-            break;
-        };
-        if entry
-            .stamp
-            .is_some_and(|stamp| stamp.commit == proposal.stamp.commit)
-        {
-            return Ok(Verdict::Landed(version));
-        }
-        for (claim, stored) in claims.iter().zip(&mut stored) {
-            for (_, at) in entry.positions.iter().filter(|(id, _)| *id == claim.app_id) {
-                (*stored, last) = (Some(*at), version);
+    let (stored, last) = match entries {
+        Some(entries) => {
+            let stamped = |entry: &&Entry| {
+                let stamp = entry.stamp.as_ref();
+                stamp.is_some_and(|stamp| stamp.commit == proposal.stamp.commit)
+            };
+            if let Some(ours) = entries.iter().find(stamped) {
+                return Ok(Verdict::Landed(ours.version));
             }
+            after(entries, base, claims)
         }
-    }
-    let moves = |claim: &Claim| claim.from != Some(claim.to);
+        None => {
+            let ids: Vec<&String> = claims.iter().map(|claim| &claim.app_id).collect();
+            if !claims.iter().any(moves) {
+                return Err(forgotten(store));
+            }
+            (settle(store, newest, &ids).await, newest.version())
+        }
+    };
     let landed = claims
         .iter()
         .zip(&stored)
@@ -209,43 +254,39 @@ async fn judge(
     }
 }
 
-async fn read_entry(store: &Store, version: u64) -> Option<Entry> {
-    let mut failures = 0;
-    loop {
-        match Entry::read(store, version).await {
-            Ok(entry) => return entry,
-            Err(error) if error.kind() == Kind::Internal => return None,
-            Err(error) => {
-                failures += 1;
-                warn!(table = %store.name, %error, "a commit's outcome is open: asking again");
-                tokio::time::sleep(pause(failures)).await;
+fn moves(claim: &Claim) -> bool {
+    claim.from != Some(claim.to)
+}
+
+/// Where `entries` have left the positions of `claims`, and the last version that moved one.
+fn after(entries: &[Entry], base: u64, claims: &[Claim]) -> (Vec<Option<i64>>, u64) {
+    let mut stored: Vec<Option<i64>> = claims.iter().map(|claim| claim.from).collect();
+    let mut last = base;
+    for entry in entries {
+        for (claim, stored) in claims.iter().zip(&mut stored) {
+            for (_, at) in entry.positions.iter().filter(|(id, _)| *id == claim.app_id) {
+                (*stored, last) = (Some(*at), entry.version);
             }
         }
     }
+    (stored, last)
+}
+
+fn forgotten(store: &Store) -> Error {
+    let name = &store.name;
+    Error::internal(format!(
+        "the log of table \"{name}\" no longer tells whether rows were stored"
+    ))
+    .hint("look for the rows before running the statement again")
 }
 
 /// The positions at `newest`, for when the log in between is gone.
-async fn settle(
-    store: &Store,
-    newest: &DeltaTableState,
-    app_ids: &[&String],
-) -> Result<Vec<Option<i64>>> {
-    if app_ids.is_empty() {
-        let name = &store.name;
-        return Err(Error::internal(format!(
-            "the log of table \"{name}\" no longer tells whether rows were stored"
-        ))
-        .hint("look for the rows before running the statement again"));
-    }
+async fn settle(store: &Store, newest: &DeltaTableState, app_ids: &[&String]) -> Vec<Option<i64>> {
     let mut failures = 0;
     loop {
         match read_positions(store, newest, app_ids).await {
-            Ok(stored) => return Ok(stored),
-            Err(error) => {
-                failures += 1;
-                warn!(table = %store.name, %error, "a commit's outcome is open: asking again");
-                tokio::time::sleep(pause(failures)).await;
-            }
+            Ok(stored) => return stored,
+            Err(error) => ask_again(store, &mut failures, &error).await,
         }
     }
 }
@@ -257,17 +298,8 @@ fn check_layout(store: &Store, head: &Head, proposal: &Proposal) -> Result<()> {
             "the partitioning of table \"{name}\" was changed by somebody else"
         )));
     }
+    head.check_writable(store)?;
     check_superset(name, &proposal.schema, &head.schema())
-}
-
-fn give_up(store: &Store, refusals: u32, error: DeltaTableError) -> Result<()> {
-    if refusals < REFUSALS {
-        return Ok(());
-    }
-    Err(super::fault::delta(
-        format!("commit to table \"{}\"", store.name),
-        error,
-    ))
 }
 
 fn pause(failures: u32) -> Duration {

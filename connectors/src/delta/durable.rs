@@ -43,12 +43,14 @@ impl ObjectStore for Durable {
         options: PutOptions,
     ) -> Result<PutResult> {
         let path = self.0.path_to_filesystem(location)?;
-        if matches!(options.mode, PutMode::Create) {
-            return blocking(move || create(&path, &payload)).await;
+        match options.mode {
+            PutMode::Create => blocking(move || put(&Disk, &path, &payload, Naming::New)).await,
+            PutMode::Overwrite => blocking(move || put(&Disk, &path, &payload, Naming::Any)).await,
+            PutMode::Update(_) => Err(Error::NotImplemented {
+                operation: "put with a condition on the version".to_owned(),
+                implementer: self.to_string(),
+            }),
         }
-        let put = self.0.put_opts(location, payload, options).await?;
-        blocking(move || sync(&path)).await?;
-        Ok(put)
     }
 
     async fn put_multipart_opts(
@@ -57,6 +59,8 @@ impl ObjectStore for Durable {
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
         let path = self.0.path_to_filesystem(location)?;
+        let above = path.clone();
+        blocking(move || make_folders(&Disk, &above).map_err(failed)).await?;
         let upload = self.0.put_multipart_opts(location, options).await?;
         Ok(Box::new(Upload { upload, path }))
     }
@@ -134,15 +138,87 @@ fn failed(source: impl std::error::Error + Send + Sync + 'static) -> Error {
     }
 }
 
-/// Writes a file that must not exist yet: contents first, the name after them. The name in between
-/// ends in `#` and digits, which listings pass over.
-fn create(path: &FilePath, payload: &PutPayload) -> Result<PutResult> {
+/// What may stand under a name before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    /// Nothing.
+    New,
+    /// Anything.
+    Any,
+}
+
+/// The steps of a write, each of which is on the disk when it returns, or not at all.
+trait Steps {
+    /// Writes a new file: its contents, and not yet its name.
+    fn contents(&self, path: &FilePath, payload: &PutPayload) -> io::Result<()>;
+    /// Gives a file a second name that is free.
+    fn link(&self, from: &FilePath, to: &FilePath) -> io::Result<()>;
+    /// Gives a file another name, free or not.
+    fn rename(&self, from: &FilePath, to: &FilePath) -> io::Result<()>;
+    /// Takes a name away.
+    fn unlink(&self, path: &FilePath) -> io::Result<()>;
+    /// Makes a folder.
+    fn folder(&self, path: &FilePath) -> io::Result<()>;
+    /// Brings the names in a folder to the disk.
+    fn names(&self, folder: &FilePath) -> io::Result<()>;
+}
+
+#[derive(Debug)]
+struct Disk;
+
+impl Steps for Disk {
+    fn contents(&self, path: &FilePath, payload: &PutPayload) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        for part in payload {
+            file.write_all(part)?;
+        }
+        file.sync_all()
+    }
+
+    fn link(&self, from: &FilePath, to: &FilePath) -> io::Result<()> {
+        fs::hard_link(from, to)
+    }
+
+    fn rename(&self, from: &FilePath, to: &FilePath) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn unlink(&self, path: &FilePath) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn folder(&self, path: &FilePath) -> io::Result<()> {
+        fs::create_dir(path)
+    }
+
+    fn names(&self, folder: &FilePath) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+}
+
+/// Writes a file: its folders, its contents under a name that listings pass over as it ends in `#`
+/// and digits, then its own name.
+fn put(
+    disk: &dyn Steps,
+    path: &FilePath,
+    payload: &PutPayload,
+    naming: Naming,
+) -> Result<PutResult> {
+    make_folders(disk, path).map_err(failed)?;
     let mut staged = path.as_os_str().to_owned();
     staged.push(format!("#{}", uuid::Uuid::new_v4().as_u128()));
     let staged = PathBuf::from(staged);
-    let linked = stage(&staged, payload).and_then(|()| fs::hard_link(&staged, path));
-    let cleared = fs::remove_file(&staged);
-    match linked {
+    let named = disk.contents(&staged, payload).and_then(|()| match naming {
+        Naming::New => disk.link(&staged, path),
+        Naming::Any => disk.rename(&staged, path),
+    });
+    if (naming == Naming::New || named.is_err())
+        && let Err(error) = disk.unlink(&staged)
+        && named.is_ok()
+    {
+        tracing::debug!(path = %staged.display(), %error, "a staged file is left over");
+    }
+    match named {
         Ok(()) => {}
         Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
             return Err(Error::AlreadyExists {
@@ -152,39 +228,45 @@ fn create(path: &FilePath, payload: &PutPayload) -> Result<PutResult> {
         }
         Err(source) => return Err(failed(source)),
     }
-    cleared.map_err(failed)?;
-    sync_folders(path).map_err(failed)?;
+    sync_names(disk, path).map_err(failed)?;
     Ok(PutResult {
         e_tag: None,
         version: None,
     })
 }
 
-fn stage(staged: &FilePath, payload: &PutPayload) -> io::Result<()> {
-    if let Some(folder) = staged.parent() {
-        fs::create_dir_all(folder)?;
+/// Makes the folders above `path` that are missing, and brings each one's name to the disk before
+/// anything is put into it.
+fn make_folders(disk: &dyn Steps, path: &FilePath) -> io::Result<()> {
+    let missing: Vec<&FilePath> = path
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+        .collect();
+    for folder in missing.into_iter().rev() {
+        match disk.folder(folder) {
+            // Somebody else may have made it and not brought it to the disk yet.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => sync_names(disk, folder)?,
+        }
     }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(staged)?;
-    for part in payload {
-        file.write_all(part)?;
-    }
-    file.sync_all()
+    Ok(())
 }
 
 fn sync(path: &FilePath) -> Result<()> {
     File::open(path)
         .and_then(|file| file.sync_all())
-        .and_then(|()| sync_folders(path))
+        .and_then(|()| sync_names(&Disk, path))
         .map_err(failed)
 }
 
-/// The folder's entry for the file, and the entry for the folder, which may be new.
-fn sync_folders(path: &FilePath) -> io::Result<()> {
+/// Brings the name of `path` to the disk, and that of its folder, which somebody else may have made
+/// a moment ago.
+fn sync_names(disk: &dyn Steps, path: &FilePath) -> io::Result<()> {
     for folder in path.ancestors().skip(1).take(2) {
-        File::open(folder)?.sync_all()?;
+        if !folder.as_os_str().is_empty() {
+            disk.names(folder)?;
+        }
     }
     Ok(())
 }
@@ -237,5 +319,81 @@ mod tests {
         let prefix = Path::from_filesystem_path(folder.path()).unwrap();
         let listed: Vec<_> = store.list(Some(&prefix)).try_collect().await.unwrap();
         assert_eq!(listed.len(), 1);
+    }
+
+    /// The disk, with a note of each step.
+    struct Noted(PathBuf, std::cell::RefCell<Vec<String>>);
+
+    impl Noted {
+        fn note(&self, step: &str, path: &FilePath) {
+            let name = path.strip_prefix(&self.0).unwrap_or(path).display();
+            let name = name.to_string();
+            let name = name.split('#').next().unwrap_or_default().to_owned();
+            let staged = if path.to_string_lossy().contains('#') {
+                "#"
+            } else {
+                ""
+            };
+            self.1.borrow_mut().push(format!("{step} {name}{staged}"));
+        }
+    }
+
+    impl Steps for Noted {
+        fn contents(&self, path: &FilePath, payload: &PutPayload) -> io::Result<()> {
+            self.note("contents", path);
+            Disk.contents(path, payload)
+        }
+        fn link(&self, from: &FilePath, to: &FilePath) -> io::Result<()> {
+            self.note("link", to);
+            Disk.link(from, to)
+        }
+        fn rename(&self, from: &FilePath, to: &FilePath) -> io::Result<()> {
+            self.note("rename", to);
+            Disk.rename(from, to)
+        }
+        fn unlink(&self, path: &FilePath) -> io::Result<()> {
+            self.note("unlink", path);
+            Disk.unlink(path)
+        }
+        fn folder(&self, path: &FilePath) -> io::Result<()> {
+            self.note("folder", path);
+            Disk.folder(path)
+        }
+        fn names(&self, folder: &FilePath) -> io::Result<()> {
+            if folder.starts_with(&self.0) {
+                self.note("names", folder);
+            }
+            Disk.names(folder)
+        }
+    }
+
+    #[test]
+    fn contents_are_on_the_disk_before_names_and_folders_before_files() {
+        let root = tempfile::tempdir().unwrap();
+        let disk = Noted(root.path().to_owned(), std::cell::RefCell::default());
+        let path = root.path().join("a/b/f");
+        let payload = PutPayload::from_static(b"x");
+        put(&disk, &path, &payload, Naming::New).unwrap();
+        assert_eq!(
+            disk.1.take(),
+            [
+                "folder a",
+                "names ",
+                "folder a/b",
+                "names a",
+                "names ",
+                "contents a/b/f#",
+                "link a/b/f",
+                "unlink a/b/f#",
+                "names a/b",
+                "names a",
+            ]
+        );
+        put(&disk, &path, &payload, Naming::Any).unwrap();
+        let replaced = ["contents a/b/f#", "rename a/b/f", "names a/b", "names a"];
+        assert_eq!(disk.1.take(), replaced);
+        let error = put(&disk, &path, &payload, Naming::New).unwrap_err();
+        assert!(matches!(error, Error::AlreadyExists { .. }), "{error}");
+        assert_eq!(fs::read_dir(root.path().join("a/b")).unwrap().count(), 1);
     }
 }

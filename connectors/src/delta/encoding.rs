@@ -61,6 +61,8 @@ fn choose(
 fn repeats(column: &dyn Array) -> bool {
     match column.data_type() {
         DataType::Utf8 => few(column.as_string::<i32>().iter()),
+        DataType::LargeUtf8 => few(column.as_string::<i64>().iter()),
+        DataType::Utf8View => few(column.as_string_view().iter()),
         DataType::Int32 => few_numbers::<Int32Type>(column),
         DataType::Int64 => few_numbers::<Int64Type>(column),
         DataType::Timestamp(_, _) => few_numbers::<TimestampMicrosecondType>(column),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use deltalake::kernel::transaction::CommitProperties;
 use deltalake::operations::create::CreateBuilder;
@@ -14,12 +15,13 @@ use sluice_engine::definition::TableDefinition;
 use sluice_engine::error::{Error, Result};
 use sluice_engine::table::{Table, TableFormat};
 
-use super::schema::{canonical, check_declared, kernel_field};
+use super::options::{self, configuration};
+use super::schema::{canonical, check_declared, kernel_field, words};
 use super::store::Store;
 use super::table::DeltaTable;
-use super::{checkpoint, fault, location};
+use super::{fault, location};
 
-/// Makes Delta tables at absolute paths and `file://` URLs.
+/// Makes Delta tables at absolute paths, `file://` URLs, and `s3://` URLs where they are built in.
 #[derive(Default, Clone)]
 pub struct DeltaFormat {
     root: Option<Arc<dyn ObjectStore>>,
@@ -34,7 +36,7 @@ impl DeltaFormat {
     }
 
     fn store(&self, definition: &TableDefinition) -> Result<Store> {
-        definition.check_options(&[])?;
+        options::check(definition)?;
         Store::new(definition, self.root.as_ref())
     }
 }
@@ -53,6 +55,7 @@ impl TableFormat for DeltaFormat {
 
     async fn create(&self, definition: &TableDefinition) -> Result<Arc<dyn Table>> {
         let store = self.store(definition)?;
+        store.check_conditions().await?;
         let made = make(&store, definition).await;
         // Whether it failed because somebody else was first, or after it was done, the table shows.
         match open(store, definition).await? {
@@ -88,6 +91,7 @@ async fn open(store: Store, definition: &TableDefinition) -> Result<Option<Arc<d
         return Ok(None);
     }
     let table = DeltaTable::load(store).await?;
+    options::check_stored(definition, &table).await?;
     let name = &definition.name;
     check_declared(name, &definition.schema, table.schema().await?.as_ref())?;
     let declared = &definition.partition_columns;
@@ -112,19 +116,12 @@ async fn make(store: &Store, definition: &TableDefinition) -> Result<()> {
         .hint("declare the columns: CREATE EXTERNAL TABLE name (column TYPE, ...)"));
     }
     check_partitioning(definition, &schema)?;
+    let configuration = configuration(definition, &schema)?;
     let fields: Vec<_> = schema
         .fields()
         .iter()
         .map(|field| kernel_field(field))
         .collect::<Result<_>>()?;
-    // Expired log entries are left to maintenance: what commits say is proof of exactly-once.
-    let configuration = [
-        ("delta.enableExpiredLogCleanup", Some("false".to_owned())),
-        (
-            "delta.checkpointInterval",
-            Some(checkpoint::INTERVAL.to_string()),
-        ),
-    ];
     // Without retries: a retry would put these columns over those of a table made meanwhile.
     let properties = CommitProperties::default()
         .with_max_retries(0)
@@ -136,6 +133,7 @@ async fn make(store: &Store, definition: &TableDefinition) -> Result<()> {
         .with_columns(fields)
         .with_partition_columns(definition.partition_columns.clone())
         .with_configuration(configuration)
+        .with_raise_if_key_not_exists(false)
         .with_save_mode(SaveMode::ErrorIfExists)
         .with_commit_properties(properties)
         .await
@@ -154,9 +152,10 @@ fn check_partitioning(
                 "table \"{name}\" is partitioned by \"{column}\", which is not one of its columns"
             )));
         };
-        if field.data_type().is_nested() {
+        if field.data_type().is_nested() || *field.data_type() == DataType::Binary {
+            let kind = words(field.data_type());
             return Err(Error::unsupported(format!(
-                "table \"{name}\" cannot be partitioned by \"{column}\", which is nested"
+                "table \"{name}\" cannot be partitioned by \"{column}\", which is {kind}"
             )));
         }
     }

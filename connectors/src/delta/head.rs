@@ -3,34 +3,41 @@
 use std::collections::HashMap;
 
 use arrow::datatypes::SchemaRef;
+use deltalake::kernel::transaction::PROTOCOL;
+use deltalake::table::config::TablePropertiesExt;
 use deltalake::table::state::DeltaTableState;
 use futures::{StreamExt, TryStreamExt};
 use sluice_engine::error::{Error, Result};
+use tracing::debug;
 
 use super::fault;
+use super::history::{self, Entry, Since};
 use super::offsets::Claim;
+use super::positions::{read_all, read_entries};
 use super::store::{Store, without_files};
 
-/// How many positions are looked up at once; each look-up reads the log.
+/// How many positions are looked up at once where each look-up reads the log.
 const CONCURRENT_READS: usize = 4;
+/// Versions missed after which positions are read afresh instead of followed entry by entry.
+const MISSED: u64 = 256;
 
-/// A version, and positions. Every entry of `known` was read from `state` itself or stored by the
-/// commit that made it.
+/// A version, and positions. Every entry of `known` was read from `state` itself, or was stored by
+/// a commit that led there and by none after it.
 #[derive(Debug)]
 pub(super) struct Head {
     state: DeltaTableState,
     known: HashMap<String, Option<i64>>,
+    /// Nothing is stored under the ids that `known` lacks.
+    complete: bool,
 }
 
 impl Head {
     /// The newest version.
     pub(super) async fn load(store: &Store) -> Result<Self> {
-        let state = DeltaTableState::try_new(&store.log, without_files(), None)
-            .await
-            .map_err(|error| fault::delta(format!("open table \"{}\"", store.name), error))?;
         Ok(Self {
-            state,
+            state: open(store).await?,
             known: HashMap::new(),
+            complete: false,
         })
     }
 
@@ -50,27 +57,63 @@ impl Head {
     }
 
     /// The newest version, without moving there.
+    ///
+    /// # Errors
+    /// [`sluice_engine::error::Kind::Conflict`] when another table has taken the place of this one;
+    /// any other kind when the store is at fault.
     pub(super) async fn newest(&self, store: &Store) -> Result<DeltaTableState> {
-        let mut state = self.state.clone();
-        let read = state.update(&store.log, None).await;
-        read.map_err(|error| fault::delta(format!("read table \"{}\"", store.name), error))?;
+        let state = match history::since(store, self.version()).await? {
+            Since::Nothing => return Ok(self.state.clone()),
+            Since::Newer => {
+                let mut state = self.state.clone();
+                match state.update(&store.log, None).await {
+                    Ok(()) => state,
+                    Err(error) => {
+                        debug!(table = %store.name, %error, "loading afresh");
+                        open(store).await?
+                    }
+                }
+            }
+            Since::Gone => open(store).await?,
+        };
+        if state.metadata().id() != self.state.metadata().id() {
+            let name = &store.name;
+            return Err(Error::conflict(format!(
+                "table \"{name}\" was removed, and another was made in its place"
+            ))
+            .hint("start again what writes to it"));
+        }
         Ok(state)
     }
 
     /// Moves to the newest version.
     pub(super) async fn refresh(&mut self, store: &Store) -> Result<()> {
         let state = self.newest(store).await?;
-        if state.version() != self.version() {
-            self.known.clear();
-        }
-        self.state = state;
+        let missed = self.version() + 1..state.version() + 1;
+        let nothing_known = self.known.is_empty() && !self.complete;
+        let entries = if nothing_known || missed.end.saturating_sub(missed.start) > MISSED {
+            None
+        } else {
+            read_entries(store, missed).await?
+        };
+        self.adopt(state, entries.as_deref());
         Ok(())
     }
 
-    /// Moves to `state`, of which only `known` is known.
-    pub(super) fn adopt(&mut self, state: DeltaTableState, known: HashMap<String, Option<i64>>) {
+    /// Moves to `state`, to which `entries` lead; without them no position is known there.
+    pub(super) fn adopt(&mut self, state: DeltaTableState, entries: Option<&[Entry]>) {
+        match entries {
+            Some(entries) if state.version() >= self.version() => {
+                let positions = entries.iter().flat_map(|entry| &entry.positions);
+                let moved = positions.map(|(id, at)| (id.clone(), Some(*at)));
+                self.known.extend(moved);
+            }
+            _ => {
+                self.known.clear();
+                self.complete = false;
+            }
+        }
         self.state = state;
-        self.known = known;
     }
 
     /// Moves to `state`, which a commit of these claims has made out of the version stood on.
@@ -87,12 +130,22 @@ impl Head {
         store: &Store,
         app_ids: &[String],
     ) -> Result<Vec<Option<i64>>> {
-        let unknown: Vec<&String> = app_ids
-            .iter()
-            .filter(|id| !self.known.contains_key(*id))
-            .collect();
-        let read = read_positions(store, &self.state, &unknown).await?;
-        self.known.extend(unknown.into_iter().cloned().zip(read));
+        let unknown = |id: &&String| !self.complete && !self.known.contains_key(*id);
+        let unknown: Vec<&String> = app_ids.iter().filter(unknown).collect();
+        if !unknown.is_empty() {
+            match read_all(store, self.version()).await? {
+                Some(all) => {
+                    let all = all.into_iter().map(|(id, at)| (id, Some(at)));
+                    self.known = all.collect();
+                    self.complete = true;
+                }
+                None => {
+                    let read = read_positions(store, &self.state, &unknown).await?;
+                    let read: Vec<_> = unknown.into_iter().cloned().zip(read).collect();
+                    self.known.extend(read);
+                }
+            }
+        }
         let stored = |id| self.known.get(id).copied().flatten();
         Ok(app_ids.iter().map(stored).collect())
     }
@@ -113,6 +166,46 @@ impl Head {
         }
     }
 
+    /// Refuses tables whose rules for new rows would go unchecked here.
+    pub(super) fn check_writable(&self, store: &Store) -> Result<()> {
+        let (name, state) = (&store.name, &self.state);
+        PROTOCOL
+            .can_write_to(state)
+            .map_err(|error| fault::delta(format!("write to table \"{name}\""), error.into()))?;
+        let refuse = |what: &str| {
+            Err(Error::unsupported(format!(
+                "table \"{name}\" has {what}, which only the engine that made it can check"
+            ))
+            .hint("write to it with that engine, or to a table of Sluice's own"))
+        };
+        if !state.table_config().get_constraints().is_empty() {
+            return refuse("CHECK constraints");
+        }
+        let rules = [
+            "delta.generationExpression",
+            "delta.invariants",
+            "delta.identity.start",
+        ];
+        let schema = state.schema();
+        for field in schema.fields() {
+            if rules
+                .iter()
+                .any(|rule| field.metadata().contains_key(*rule))
+            {
+                return refuse("computed or constrained columns");
+            }
+        }
+        if state
+            .metadata()
+            .configuration()
+            .get("delta.columnMapping.mode")
+            .is_some_and(|m| m != "none")
+        {
+            return refuse("renamed columns");
+        }
+        Ok(())
+    }
+
     async fn refused<'a>(
         &mut self,
         store: &Store,
@@ -125,6 +218,12 @@ impl Head {
             .zip(stored)
             .find(|(claim, stored)| claim.from != *stored))
     }
+}
+
+async fn open(store: &Store) -> Result<DeltaTableState> {
+    DeltaTableState::try_new(&store.log, without_files(), None)
+        .await
+        .map_err(|error| fault::delta(format!("open table \"{}\"", store.name), error))
 }
 
 /// The positions that `state` stores under `app_ids`, in their order.

@@ -9,7 +9,7 @@
 //!
 //! 1. compares the positions stored in a version S of the table with those its ranges continue
 //!    from, and is refused when they differ (`head.rs`);
-//! 2. writes its rows to Parquet files that nothing refers to yet (`write.rs`);
+//! 2. writes its rows to Parquet files that nothing refers to yet (`encode.rs`, `write.rs`);
 //! 3. proposes one commit of files, positions and a stamp that tells what they mean (`history.rs`)
 //!    as version S + 1, and as no other (`commit.rs`).
 //!
@@ -20,12 +20,15 @@
 //! answer is asked until it does.
 //!
 //! **What is left to others.** Commits run no hooks: a task of its own writes checkpoints
-//! (`checkpoint.rs`). Queries read a version that stays fixed (`scan.rs`).
+//! (`checkpoint.rs`), and maintenance does the rest (`maintain`). Queries read a version that stays
+//! fixed (`scan.rs`, `reader.rs`).
 
 mod fault;
 
 mod location;
 mod durable;
+#[cfg(feature = "s3")]
+mod s3;
 mod store;
 
 mod schema;
@@ -33,15 +36,25 @@ mod align;
 
 mod offsets;
 mod history;
+mod positions;
 mod head;
 
 mod encoding;
+mod statistics;
+mod partition;
+mod encode;
+mod upload;
 mod write;
 mod commit;
+mod amend;
+mod maintain;
 mod checkpoint;
 
 mod scan;
+mod appended;
+mod reader;
 mod table;
+mod options;
 mod format;
 
 pub use format::DeltaFormat;

@@ -28,13 +28,25 @@ impl Version {
     /// # Errors
     /// When the schema cannot be read as Arrow.
     pub(super) fn new(store: &Store, state: &DeltaTableState) -> Result<Self> {
-        // A partition's value has its column's own type, not a dictionary of it.
-        let config = DeltaScanConfig::new().with_wrap_partition_values(false);
         Ok(Self {
-            scan: DeltaScanNext::new(state.snapshot().clone(), config)?,
+            scan: scan(state)?,
             library: store.library(),
         })
     }
+}
+
+/// The columns of `state` as queries see them.
+///
+/// # Errors
+/// When the schema cannot be read as Arrow.
+pub(super) fn schema_of(state: &DeltaTableState) -> Result<SchemaRef> {
+    Ok(scan(state)?.schema())
+}
+
+fn scan(state: &DeltaTableState) -> Result<DeltaScanNext> {
+    // A partition's value has its column's own type, not a dictionary of it.
+    let config = DeltaScanConfig::new().with_wrap_partition_values(false);
+    DeltaScanNext::new(state.snapshot().clone(), config)
 }
 
 #[async_trait]

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use deltalake::logstore::LogStoreRef;
+#[cfg(feature = "s3")]
+use deltalake::logstore::{StorageConfig, default_logstore};
 use deltalake::{DeltaTableBuilder, DeltaTableConfig};
 use object_store::ObjectStore;
 use sluice_engine::definition::TableDefinition;
@@ -11,6 +13,8 @@ use sluice_engine::error::Result;
 use url::Url;
 
 use super::durable::Durable;
+#[cfg(feature = "s3")]
+use super::s3;
 use super::{fault, location};
 
 /// A location, and the log that is or will be there.
@@ -32,6 +36,11 @@ impl Store {
     ) -> Result<Self> {
         let name: Arc<str> = definition.name.as_str().into();
         let url = location::parse(&definition.location)?;
+        #[cfg(feature = "s3")]
+        if location::is_s3(&url) {
+            let bucket = s3::bucket(definition, &url)?;
+            return Self::in_bucket(name, s3::alias(definition, &url), bucket);
+        }
         let root = root.map_or_else(|| Arc::new(Durable::new()) as _, Arc::clone);
         let log = DeltaTableBuilder::from_url(url.clone())
             .and_then(|builder| {
@@ -41,6 +50,26 @@ impl Store {
             })
             .map_err(|error| fault::delta(format!("use the location of \"{name}\""), error))?;
         Ok(Self { name, url, log })
+    }
+
+    #[cfg(feature = "s3")]
+    fn in_bucket(name: Arc<str>, url: Url, bucket: Arc<dyn ObjectStore>) -> Result<Self> {
+        let config = StorageConfig::default();
+        let files = config
+            .decorate_store(Arc::clone(&bucket), &url)
+            .map_err(|error| fault::delta(format!("use the location of \"{name}\""), error))?;
+        // Entries are put whole and on condition: nothing is written under another name first.
+        let log = default_logstore(Arc::from(files), bucket, &url, &config);
+        Ok(Self { name, url, log })
+    }
+
+    /// Refuses a store whose commits could overwrite each other.
+    pub(super) async fn check_conditions(&self) -> Result<()> {
+        #[cfg(feature = "s3")]
+        if location::is_s3(&self.url) {
+            s3::check_conditions(&self.name, &self.files()).await?;
+        }
+        Ok(())
     }
 
     /// The files of the table, by paths from its folder.

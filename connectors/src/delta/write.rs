@@ -1,37 +1,32 @@
 //! Rows into Parquet files that no version refers to yet: one file for each partition of the table.
-//! Rows are encoded as they come; what is held back is open row groups.
+//! Three things go on at once: the next rows are made, those before are encoded on a thread of
+//! their own, and what was encoded before that goes up.
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::compute::partition;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
 use deltalake::kernel::Add;
-use deltalake::kernel::scalars::ScalarExt;
-use deltalake::operations::write::WriterStatsConfig;
-use deltalake::operations::write::writer::{DeltaWriter, WriterConfig};
-use deltalake::table::config::TablePropertiesExt;
 use deltalake::table::state::DeltaTableState;
 use futures::StreamExt;
-use object_store::ObjectStoreExt;
-use object_store::path::Path;
 use sluice_engine::error::{Error, Result};
-use tracing::debug;
 
-use super::align::Alignment;
-use super::encoding;
-use super::fault;
+use super::encode::{Encoder, Layout, Piece, bytes_of};
+use super::statistics::Indexed;
 use super::store::Store;
+use super::upload::Upload;
 
-/// Rows encoded before other work gets its turn.
-const ROWS_AT_ONCE: usize = 8192;
-/// Bytes of rows after which the files of a partitioned table are closed and others begun: it caps
-/// what thousands of open files hold.
-const PARTITIONED_BYTES: usize = 512 << 20;
-/// Shortest average run of rows of one partition that is written without sorting.
-const RUN_ROWS: usize = 64;
+pub(super) use super::upload::discard;
+
+/// Rows encoded at once.
+const ROWS_AT_ONCE: usize = 1 << 15;
+/// As many for a partitioned table: rows of a partition come together in larger pieces.
+const PARTITIONED_ROWS_AT_ONCE: usize = 1 << 16;
+/// Bytes of rows encoded at once, whatever their number.
+const BYTES_AT_ONCE: usize = 32 << 20;
+/// Bytes at which a file is closed and another begun, where the table does not say.
+const FILE_BYTES: u64 = 1 << 30;
 
 /// What rows are written for: the schema and layout of one version.
 pub(super) struct Target {
@@ -39,19 +34,28 @@ pub(super) struct Target {
     pub(super) schema: SchemaRef,
     /// The columns whose values are in the paths of files.
     pub(super) partition_columns: Vec<String>,
-    statistics: WriterStatsConfig,
+    indexed: Indexed,
+    file_bytes: u64,
 }
 
 impl Target {
     /// The layout of `state`.
     pub(super) fn new(state: &DeltaTableState) -> Self {
-        let properties = state.table_config();
-        let named = properties.data_skipping_stats_columns.as_ref();
-        let named = named.map(|names| names.iter().map(ToString::to_string).collect());
+        let stated = state.table_config().target_file_size;
         Self {
             schema: state.snapshot().arrow_schema(),
             partition_columns: state.metadata().partition_columns().to_vec(),
-            statistics: WriterStatsConfig::new(properties.num_indexed_cols(), named),
+            indexed: Indexed::new(state),
+            file_bytes: stated.map_or(FILE_BYTES, std::num::NonZero::get),
+        }
+    }
+
+    fn layout(&self, store: &Store) -> Layout {
+        Layout {
+            table: Arc::clone(&store.name),
+            partition_columns: self.partition_columns.clone(),
+            indexed: self.indexed.clone(),
+            file_bytes: self.file_bytes,
         }
     }
 }
@@ -74,156 +78,92 @@ pub(super) async fn write(
     target: &Target,
     rows: SendableRecordBatchStream,
 ) -> Result<Files> {
-    let mut sink = Sink {
-        store,
-        target,
-        open: None,
-        held_bytes: 0,
-        files: Files::default(),
-    };
-    let written = match sink.take(rows).await {
-        Ok(()) => sink.close().await,
+    let layout = target.layout(store);
+    let encoder = Encoder::new(layout, Arc::clone(&target.schema), &rows.schema())?;
+    let mut upload = Upload::new(store);
+    match run(encoder, &mut upload, rows).await {
+        Ok(rows) => Ok(Files {
+            adds: upload.into_adds(),
+            rows,
+        }),
         Err(error) => {
-            if let Err(error) = sink.close().await {
-                debug!(table = %store.name, %error, "an unfinished file is left over");
-            }
-            Err(error)
-        }
-    };
-    match written {
-        Ok(()) => Ok(sink.files),
-        Err(error) => {
-            discard(store, &sink.files.adds).await;
+            upload.abandon().await;
             Err(error)
         }
     }
 }
 
-/// Removes files that certainly belong to no version, as far as the store allows.
-pub(super) async fn discard(store: &Store, adds: &[Add]) {
-    let files = store.files();
-    for add in adds {
-        let Ok(path) = Path::parse(&add.path) else {
-            continue;
+async fn run(
+    encoder: Encoder,
+    upload: &mut Upload,
+    mut rows: SendableRecordBatchStream,
+) -> Result<u64> {
+    let limit = if encoder.partitioned() {
+        PARTITIONED_ROWS_AT_ONCE
+    } else {
+        ROWS_AT_ONCE
+    };
+    let mut work = Work::Idle(Box::new(encoder));
+    loop {
+        let batches = gather(&mut rows, limit).await?;
+        if batches.is_empty() {
+            break;
+        }
+        let (encoder, pieces) = work.wait().await?;
+        work = start(encoder, move |encoder| encoder.push(&batches));
+        upload.take(pieces).await?;
+    }
+    loop {
+        let (encoder, pieces) = work.wait().await?;
+        let idle = pieces.is_empty() && encoder.finished();
+        if idle {
+            return Ok(encoder.rows());
+        }
+        work = start(encoder, Encoder::finish);
+        upload.take(pieces).await?;
+    }
+}
+
+/// The next rows, as many as are encoded at once; none at the end.
+async fn gather(rows: &mut SendableRecordBatchStream, limit: usize) -> Result<Vec<RecordBatch>> {
+    let (mut gathered, mut count, mut bytes) = (Vec::new(), 0, 0);
+    while count < limit && bytes < BYTES_AT_ONCE {
+        let Some(batch) = rows.next().await else {
+            break;
         };
-        if let Err(error) = files.delete(&path).await {
-            debug!(table = %store.name, %path, %error, "a file without a version is left over");
+        let batch = batch.map_err(Error::from)?;
+        if batch.num_rows() > 0 {
+            count += batch.num_rows();
+            bytes += bytes_of(&batch);
+            gathered.push(batch);
+        }
+    }
+    Ok(gathered)
+}
+
+/// An encoder at rest, or at work.
+enum Work {
+    Idle(Box<Encoder>),
+    Busy(tokio::task::JoinHandle<Result<(Encoder, Vec<Piece>)>>),
+}
+
+impl Work {
+    async fn wait(self) -> Result<(Encoder, Vec<Piece>)> {
+        match self {
+            Self::Idle(encoder) => Ok((*encoder, Vec::new())),
+            Self::Busy(work) => work.await.map_err(|error| {
+                Error::internal("rows met a fault of the encoder").source(error)
+            })?,
         }
     }
 }
 
-struct Sink<'a> {
-    store: &'a Store,
-    target: &'a Target,
-    open: Option<DeltaWriter>,
-    held_bytes: usize,
-    files: Files,
-}
-
-impl Sink<'_> {
-    async fn take(&mut self, mut rows: SendableRecordBatchStream) -> Result<()> {
-        let schema = Arc::clone(&self.target.schema);
-        let alignment = Alignment::new(&self.store.name, schema, &rows.schema())?;
-        while let Some(batch) = rows.next().await {
-            let batch = batch.map_err(Error::from)?;
-            for start in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
-                let length = ROWS_AT_ONCE.min(batch.num_rows() - start);
-                self.push(&alignment.apply(&batch.slice(start, length))?)
-                    .await?;
-                tokio::task::yield_now().await;
-            }
-        }
-        Ok(())
-    }
-
-    async fn push(&mut self, rows: &RecordBatch) -> Result<()> {
-        let mut writer = self.open.take().unwrap_or_else(|| self.begin(rows));
-        let written = self.put(&mut writer, rows).await;
-        self.open = Some(writer);
-        written?;
-        self.files.rows += rows.num_rows() as u64;
-        self.held_bytes += rows.get_array_memory_size();
-        if !self.target.partition_columns.is_empty() && self.held_bytes >= PARTITIONED_BYTES {
-            self.close().await?;
-        }
-        Ok(())
-    }
-
-    fn begin(&self, rows: &RecordBatch) -> DeltaWriter {
-        let statistics = self.target.statistics.clone();
-        let config = WriterConfig::new(
-            Arc::clone(&self.target.schema),
-            self.target.partition_columns.clone(),
-            Some(encoding::properties(rows)),
-            None,
-            Some(ROWS_AT_ONCE),
-            statistics.num_indexed_cols,
-            statistics.stats_columns,
-        );
-        DeltaWriter::new(self.store.files(), config)
-    }
-
-    async fn put(&mut self, writer: &mut DeltaWriter, rows: &RecordBatch) -> Result<()> {
-        let keys: Vec<(String, ArrayRef)> = self
-            .target
-            .partition_columns
-            .iter()
-            .filter_map(|name| Some((name.clone(), ArrayRef::clone(rows.column_by_name(name)?))))
-            .collect();
-        let Some(runs) = runs(&keys, rows.num_rows())? else {
-            return writer.write(rows).await.map_err(|error| self.failed(error));
-        };
-        for (start, length) in runs {
-            let slice = rows.slice(start, length);
-            let values = keys
-                .iter()
-                .map(|(name, key)| Some((name.clone(), ScalarExt::from_array(key, start)?)))
-                .collect::<Option<_>>();
-            let written = match values {
-                Some(values) => writer.write_partition(slice, &values).await,
-                None => writer.write(&slice).await,
-            };
-            written.map_err(|error| self.failed(error))?;
-        }
-        Ok(())
-    }
-
-    async fn close(&mut self) -> Result<()> {
-        self.held_bytes = 0;
-        if let Some(writer) = self.open.take() {
-            let adds = writer.close().await.map_err(|error| self.failed(error))?;
-            self.files.adds.extend(adds);
-        }
-        Ok(())
-    }
-
-    fn failed(&self, error: deltalake::DeltaTableError) -> Error {
-        fault::delta(
-            format!("write rows of table \"{}\"", self.store.name),
-            error,
-        )
-    }
-}
-
-/// Splits rows where a partition ends, as first row and length; `None` when the pieces are so short
-/// that the rows are better sorted.
-fn runs(keys: &[(String, ArrayRef)], rows: usize) -> Result<Option<Vec<(usize, usize)>>> {
-    if keys.is_empty() {
-        return Ok(Some(vec![(0, rows)]));
-    }
-    let columns: Vec<ArrayRef> = keys.iter().map(|(_, key)| ArrayRef::clone(key)).collect();
-    let ranges = partition(&columns)
-        .map_err(|error| {
-            Error::internal(format!("cannot split rows by partition: {error}")).source(error)
-        })?
-        .ranges();
-    if ranges.len() > 1 && rows / ranges.len() < RUN_ROWS {
-        return Ok(None);
-    }
-    Ok(Some(
-        ranges
-            .into_iter()
-            .map(|range| (range.start, range.len()))
-            .collect(),
-    ))
+fn start<F>(mut encoder: Encoder, work: F) -> Work
+where
+    F: FnOnce(&mut Encoder) -> Result<Vec<Piece>> + Send + 'static,
+{
+    Work::Busy(tokio::task::spawn_blocking(move || {
+        let pieces = work(&mut encoder)?;
+        Ok((encoder, pieces))
+    }))
 }

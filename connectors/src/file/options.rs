@@ -6,12 +6,14 @@ use sluice_engine::definition::TableDefinition;
 use sluice_engine::error::{Error, Result};
 use url::Url;
 
-/// Whether the last line of a file may be incomplete.
+use crate::decode::OPTIONS;
+
+/// Whether a last line without a newline is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writing {
-    /// A last line without a newline is a line.
+    /// It is a line.
     Done,
-    /// A last line waits for its newline.
+    /// It waits for its newline.
     Going,
 }
 
@@ -20,17 +22,21 @@ pub(super) enum Writing {
 pub(super) struct Options {
     /// A file or a folder.
     pub(super) path: PathBuf,
-    pub(super) writing: Writing,
+    /// For a query, which reads what there is, and for a pipeline, which continues where it was.
+    pub(super) query: Writing,
+    pub(super) pipeline: Writing,
 }
 
 impl Options {
     /// Reads location and options; the file need not be there.
     pub(super) fn of(definition: &TableDefinition) -> Result<Self> {
-        definition.check_options(&["format", "follow"])?;
+        let valid: Vec<&str> = ["follow"].into_iter().chain(OPTIONS).collect();
+        definition.check_options(&valid)?;
         let (name, location) = (&definition.name, &definition.location);
-        let writing = match definition.options.get("follow").map(String::as_str) {
-            None | Some("false") => Writing::Done,
-            Some("true") => Writing::Going,
+        let (query, pipeline) = match definition.options.get("follow").map(String::as_str) {
+            None => (Writing::Done, Writing::Going),
+            Some("false") => (Writing::Done, Writing::Done),
+            Some("true") => (Writing::Going, Writing::Going),
             Some(other) => {
                 let message = format!("table \"{name}\" has the option \"follow\" as \"{other}\"");
                 return Err(Error::user(message).hint("it is \"true\" or \"false\""));
@@ -47,6 +53,10 @@ impl Options {
             ))
             .hint("give an absolute path or a URL that begins with file:///")
         })?;
-        Ok(Self { path, writing })
+        Ok(Self {
+            path,
+            query,
+            pipeline,
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! Files behind the engine's contract of a stream.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,10 +11,12 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use sluice_engine::definition::TableDefinition;
 use sluice_engine::error::{Error, Result};
-use sluice_engine::source::{Member, Offered, Partition, Reader, Source, SourceFormat};
+use sluice_engine::source::{
+    Member, Offered, Partition, Reader, Redecoded, Source, SourceFormat, Wanted,
+};
 
 use super::lines::{Lines, unreadable};
-use super::options::Options;
+use super::options::{Options, Writing};
 use crate::decode::{Chunk, Encoding, Fault, Layout, Position, Record};
 use crate::handoff::{self, Opened, Outlet, Stop};
 
@@ -46,7 +49,11 @@ impl Source for FileSource {
         self.layout.schema()
     }
 
-    async fn follow(&self, _member: &Member) -> Result<Box<dyn Reader>> {
+    fn evolves(&self) -> bool {
+        self.layout.evolves()
+    }
+
+    async fn follow(&self, _member: &Member, _wanted: Wanted) -> Result<Box<dyn Reader>> {
         let source = self.clone();
         handoff::open("file-follow", move |outlet, opened| {
             source.read_for_ever(outlet, opened)
@@ -54,38 +61,52 @@ impl Source for FileSource {
         .await
     }
 
-    async fn scan(&self) -> Result<Box<dyn Reader>> {
+    async fn scan(&self, _wanted: Wanted) -> Result<Box<dyn Reader>> {
         let source = self.clone();
         handoff::open("file-scan", move |outlet, opened| {
             source.read_once(outlet, opened)
         })
         .await
     }
+
+    fn decode(&self, records: &[&[u8]]) -> Result<Redecoded> {
+        self.layout.redecode(records)
+    }
 }
 
 /// A file being read.
-struct Open {
+struct Reading {
     lines: Lines,
     at: Position,
 }
 
+/// The files that a pipeline reads.
+#[derive(Default)]
+struct Known {
+    files: Vec<Reading>,
+    /// What they are, and the paths that lead to them.
+    partitions: HashSet<Partition>,
+    paths: HashSet<PathBuf>,
+}
+
 impl FileSource {
     fn read_for_ever(&self, outlet: &Outlet, opened: Opened) -> Result<(), Stop> {
-        let mut files: Vec<Open> = Vec::new();
+        let mut known = Known::default();
         let mut found = self.files()?;
         opened.announce();
-        let mut chunk = Chunk::new(&self.layout);
+        let mut chunk = Chunk::new(&self.layout, Wanted::default());
         loop {
-            self.add(&mut files, &found, outlet)?;
-            for file in &mut files {
+            self.add(&mut known, &found, outlet)?;
+            for file in &mut known.files {
                 let end = i64::MAX;
                 self.drain(file, end, &mut chunk, outlet)?;
             }
             outlet.flush(&mut chunk)?;
-            let high = files
+            let ends = known
+                .files
                 .iter()
                 .map(|file| (file.at.partition().clone(), file.at.next()));
-            outlet.set_high(high.collect());
+            outlet.set_high(ends.collect());
             if outlet.is_closed() {
                 return Err(Stop::Gone);
             }
@@ -95,24 +116,24 @@ impl FileSource {
     }
 
     fn read_once(&self, outlet: &Outlet, opened: Opened) -> Result<(), Stop> {
+        // All ends are taken first: a bounded reading is of one moment.
         let mut files = Vec::new();
         for path in self.files()? {
-            let lines = Lines::open(&path, self.options.writing)?;
-            let high = Lines::open(&path, self.options.writing)?.count()?;
-            files.push((
-                Open {
-                    lines,
-                    at: Position::new(partition(&path)?, 0),
-                },
-                high,
-            ));
+            let high = self.lines(&path, self.options.query).count()?;
+            let at = Position::new(partition(&path)?, 0);
+            let lines = self.lines(&path, self.options.query);
+            files.push((Reading { lines, at }, high));
         }
         opened.announce();
-        let mut chunk = Chunk::new(&self.layout);
+        let mut chunk = Chunk::new(&self.layout, Wanted::default());
         for (mut file, high) in files {
             self.drain(&mut file, high, &mut chunk, outlet)?;
         }
         outlet.flush(&mut chunk)
+    }
+
+    fn lines(&self, path: &Path, writing: Writing) -> Lines {
+        Lines::of(path, writing, self.layout.max_record_bytes())
     }
 
     /// The files there are, in the order of their names.
@@ -134,40 +155,40 @@ impl FileSource {
     }
 
     /// Offers the files that are new and goes to where the engine wants to continue.
-    fn add(&self, files: &mut Vec<Open>, found: &[PathBuf], outlet: &Outlet) -> Result<(), Stop> {
-        let (mut offered, mut opened) = (Vec::new(), Vec::new());
+    fn add(&self, known: &mut Known, found: &[PathBuf], outlet: &Outlet) -> Result<(), Stop> {
+        let (mut offered, mut new) = (Vec::new(), Vec::new());
         for path in found {
-            let partition = partition(path)?;
-            if files.iter().any(|file| *file.at.partition() == partition) {
+            if !known.paths.insert(path.clone()) {
                 continue;
             }
-            let high = Lines::open(path, self.options.writing)?.count()?;
-            opened.push((Lines::open(path, self.options.writing)?, partition.clone()));
+            let partition = partition(path)?;
+            if !known.partitions.insert(partition.clone()) {
+                continue;
+            }
+            let high = self.lines(path, self.options.pipeline).count()?;
+            new.push((self.lines(path, self.options.pipeline), partition.clone()));
             offered.push(Offered {
                 partition,
                 low: 0,
                 high,
                 start: 0,
+                formerly: None,
             });
         }
         if offered.is_empty() {
             return Ok(());
         }
         let next = outlet.assign(offered)?;
-        for ((mut lines, partition), next) in opened.into_iter().zip(next) {
-            for _ in 0..next {
-                if !lines.advance()? {
-                    let topic = &partition.topic;
-                    let message = format!("file \"{topic}\" has fewer lines than were read of it");
-                    return Err(Error::user(message)
-                        .hint("it was cut or replaced: give the new file a new name")
-                        .into());
-                }
+        for ((mut lines, partition), next) in new.into_iter().zip(next) {
+            if !lines.skip(next)? {
+                let topic = &partition.topic;
+                let message = format!("file \"{topic}\" has fewer lines than were read of it");
+                return Err(Error::user(message)
+                    .hint("it was cut or replaced: give the new file a new name")
+                    .into());
             }
-            files.push(Open {
-                lines,
-                at: Position::new(partition, next),
-            });
+            let at = Position::new(partition, next);
+            known.files.push(Reading { lines, at });
         }
         Ok(())
     }
@@ -175,23 +196,26 @@ impl FileSource {
     /// Reads what is there, up to the line `end`.
     fn drain(
         &self,
-        file: &mut Open,
+        file: &mut Reading,
         end: i64,
         chunk: &mut Chunk,
         outlet: &Outlet,
     ) -> Result<(), Stop> {
-        let Open { lines, at } = file;
+        let Reading { lines, at } = file;
         while at.next() < end && lines.advance()? {
+            at.written(lines.written_us());
             let (offset, line) = (at.next(), lines.line());
             let record = Record {
                 offset,
                 timestamp_us: None,
                 key: None,
                 value: Some(line),
+                headers: None,
             };
-            if let Some(bytes) = lines.excess() {
-                chunk.reject(at, &record, Fault::too_long(bytes));
-            } else if self.layout.encoding() == Encoding::Json && line.trim_ascii().is_empty() {
+            if let Some((bytes, sha256)) = lines.excess() {
+                let limit = self.layout.max_record_bytes();
+                chunk.reject(at, &record, Fault::too_large(bytes, limit, &sha256));
+            } else if self.layout.encoding() != Encoding::Raw && line.trim_ascii().is_empty() {
                 chunk.skip(at, offset + 1);
             } else {
                 chunk.push(at, &record);

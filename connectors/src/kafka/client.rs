@@ -18,6 +18,14 @@ use crate::handoff::Lost;
 
 pub(super) type Client = BaseConsumer<Context>;
 
+/// What begins librdkafka's word that a topic of this name is another than before, between the name
+/// and the two ids.
+const CHANGED_ID: &str = " changed id from ";
+/// The id of a topic that librdkafka has not looked up before.
+const NO_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+/// A thread that polled nothing for so long cannot have seen a broker answer.
+const ASLEEP: Duration = Duration::from_secs(5);
+
 /// What the callbacks leave for the thread that polls.
 #[derive(Debug)]
 pub(super) struct Context {
@@ -30,8 +38,12 @@ struct Noted {
     rebalances: VecDeque<Rebalance>,
     /// When a broker was last seen to answer.
     answered: Instant,
+    /// When somebody last asked for that.
+    looked: Instant,
     all_down: bool,
     trouble: Option<(Code, String)>,
+    /// A topic that was deleted and made anew while it was read.
+    made_anew: Option<String>,
     high: BTreeMap<(String, i32), i64>,
 }
 
@@ -40,6 +52,8 @@ struct Noted {
 pub(super) enum Rebalance {
     Assigned(Vec<(String, i32)>),
     Revoked(Vec<(String, i32)>, Lost),
+    /// Revoked, and given up without waiting for the engine.
+    GivenUp(Vec<(String, i32)>),
 }
 
 impl Context {
@@ -47,8 +61,10 @@ impl Context {
         let noted = Noted {
             rebalances: VecDeque::new(),
             answered: Instant::now(),
+            looked: Instant::now(),
             all_down: false,
             trouble: None,
+            made_anew: None,
             high: BTreeMap::new(),
         };
         Self {
@@ -70,9 +86,45 @@ impl Context {
         self.noted().rebalances.pop_front()
     }
 
-    /// How long no broker has answered.
+    /// Gives up what the group wants back without asking the engine, which is busy. What it does
+    /// with these partitions later is for the table to refuse. An assignment waits, as nobody can
+    /// say where to begin, unless it is empty: the group waits for an answer to those too.
+    pub(super) fn give_up(&self, client: &Client) -> KafkaResult<()> {
+        let changes = std::mem::take(&mut self.noted().rebalances);
+        let mut left = VecDeque::with_capacity(changes.len());
+        for change in changes {
+            match change {
+                Rebalance::Revoked(list, _) => {
+                    client.incremental_unassign(&listed(&list))?;
+                    left.push_back(Rebalance::GivenUp(list));
+                }
+                Rebalance::Assigned(list) if list.is_empty() => {
+                    client.incremental_assign(&listed(&[]))?;
+                }
+                other => left.push_back(other),
+            }
+        }
+        let mut noted = self.noted();
+        left.append(&mut noted.rebalances);
+        noted.rebalances = left;
+        Ok(())
+    }
+
+    /// How long no broker has answered while somebody listened. A process that was stopped, or
+    /// waited for its engine, heard nothing and knows nothing.
     pub(super) fn silence(&self) -> Duration {
-        self.noted().answered.elapsed()
+        let (mut noted, now) = (self.noted(), Instant::now());
+        if now.duration_since(noted.looked) > ASLEEP {
+            noted.answered = now;
+        }
+        noted.looked = now;
+        now.duration_since(noted.answered)
+    }
+
+    /// A topic that was deleted and made anew since it was first looked up. It is noted before the
+    /// first record of the new topic is polled.
+    pub(super) fn made_anew(&self) -> Option<String> {
+        self.noted().made_anew.clone()
     }
 
     /// Whether librdkafka says that no broker answers.
@@ -98,8 +150,27 @@ impl Context {
     }
 }
 
+/// The partitions as librdkafka takes them.
+pub(super) fn listed(partitions: &[(String, i32)]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for (topic, index) in partitions {
+        list.add_partition(topic, *index);
+    }
+    list
+}
+
+/// The topic of which a line of librdkafka's log says that it is another than before.
+fn changed(message: &str) -> Option<&str> {
+    let (before, ids) = message.split_once(CHANGED_ID)?;
+    let (_, topic) = before.rsplit_once("Topic ")?;
+    (!ids.starts_with(NO_ID)).then_some(topic)
+}
+
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if let Some(topic) = changed(message) {
+            self.noted().made_anew = Some(topic.to_owned());
+        }
         match level {
             // A client that is closing may well find its broker gone.
             _ if self.closing.load(Ordering::Acquire) => {
@@ -120,7 +191,7 @@ impl ClientContext for Context {
             .any(|broker| ["UP", "UPDATE"].contains(&&*broker.state))
         {
             noted.answered = Instant::now();
-            noted.all_down = false;
+            (noted.all_down, noted.trouble) = (false, None);
         }
         for (name, topic) in &statistics.topics {
             for (index, partition) in &topic.partitions {
@@ -182,5 +253,20 @@ impl ConsumerContext for Context {
         if let Err(error) = result {
             tracing::debug!(%error, "group offsets, kept for monitoring only, were not stored");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_tells_topics_that_were_made_anew_from_new_ones() {
+        let line = |from: &str| {
+            format!("[thrd:main]: Topic a.b-c changed id from {from} to MkTRaEPTTIWuiWBhBrcNfg")
+        };
+        assert_eq!(changed(&line("x1TRaEPTTIWuiWBhBrcNfg")), Some("a.b-c"));
+        assert_eq!(changed(&line(NO_ID)), None);
+        assert_eq!(changed("[thrd:main]: Topic a [0] Leader 1 Epoch 0"), None);
     }
 }

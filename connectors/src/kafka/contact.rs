@@ -1,14 +1,21 @@
-//! Contact with the brokers: the first, and what their errors mean from then on.
+//! Contact with the brokers: the first, questions to them, and what their errors mean from then on.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
+use rdkafka::{Offset, TopicPartitionList};
 use sluice_engine::error::{Error, Result};
 use sluice_engine::source::{Member, Offered, Partition};
 
-use super::client::{Client, Context};
+use super::client::{Client, Context, listed};
+use super::location::Topic;
 use super::options::{Options, Start};
+use super::topic_id::topic_ids;
+use super::trouble::{Meaning, Trouble, made_anew, unknown_topic};
+use crate::decode::Position;
 use crate::handoff::{Outlet, Stop};
 
 /// How long the first contact may take.
@@ -17,8 +24,8 @@ const CONTACT: Duration = Duration::from_secs(10);
 const REFUSED: Duration = Duration::from_secs(3);
 /// How long one question waits for its answer.
 const QUESTION: Duration = Duration::from_millis(1000);
-/// How long to look for events between two questions.
-const EVENTS: Duration = Duration::from_millis(50);
+/// How long to wait between two questions.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long a reader bears with brokers that do not answer.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -28,9 +35,7 @@ pub(super) struct Connection<'a> {
     pub(super) options: &'a Options,
     pub(super) outlet: &'a Outlet,
     /// Tells this cluster from others.
-    pub(super) identity: String,
-    /// The topics with their partitions.
-    pub(super) topics: Vec<(String, Vec<i32>)>,
+    cluster: String,
     membership: Membership,
 }
 
@@ -43,6 +48,15 @@ pub(super) enum Membership {
     Alone,
 }
 
+/// What becomes of the client's events while a question waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Events {
+    /// They are looked at: errors of connecting are among them, and no records yet.
+    Taken,
+    /// They stay for the reader, because records are among them.
+    Left,
+}
+
 impl Drop for Connection<'_> {
     fn drop(&mut self) {
         self.client.context().close();
@@ -50,53 +64,84 @@ impl Drop for Connection<'_> {
 }
 
 impl<'a> Connection<'a> {
-    /// Connects and looks every topic up.
+    /// Connects, and finds that every named topic is there.
     pub(super) fn open(
         membership: Membership,
         options: &'a Options,
         outlet: &'a Outlet,
     ) -> Result<Self, Stop> {
-        let brokers = &options.brokers;
         let config = match &membership {
-            Membership::Of(member) => options.member(member),
-            Membership::Alone => options.alone(),
+            Membership::Of(member) => options.member(member)?,
+            Membership::Alone => options.alone()?,
         };
-        let client: Client = config
-            .create_with_context(Context::new())
-            .map_err(|error| {
-                Error::user(format!(
-                    "cannot make a Kafka client for \"{brokers}\": {error}"
-                ))
-                .hint("correct the options that begin with kafka.")
-            })?;
-        let (identity, topics) = (String::new(), Vec::new());
+        let client = config.create_with_context(Context::new());
         let mut connection = Self {
-            client,
+            client: client.map_err(|error| options.settings.refusal(&error))?,
             options,
             outlet,
-            identity,
-            topics,
+            cluster: String::new(),
             membership,
         };
-        for topic in &options.topics {
-            let partitions = connection.partitions(topic)?;
-            connection.topics.push((topic.clone(), partitions));
+        for topic in &options.location.topics {
+            if let Topic::Named(name) = topic {
+                connection.partitions(name)?;
+            }
         }
-        let id = connection.client.client().fetch_cluster_id(QUESTION);
-        let id = id.ok_or_else(|| {
-            Error::unavailable(format!(
-                "the Kafka broker at \"{brokers}\" does not tell its cluster"
-            ))
-            .hint("Sluice needs a broker of version 0.10.1 or later")
-        })?;
-        connection.identity = format!("c-{id}");
+        connection.cluster = connection.cluster_id()?;
         Ok(connection)
+    }
+
+    /// Another client of the same brokers, which reads partitions of its own choice.
+    pub(super) fn beside(&self) -> Result<Self, Stop> {
+        let config = self.options.alone()?;
+        let client = config.create_with_context(Context::new());
+        Ok(Self {
+            client: client.map_err(|error| self.options.settings.refusal(&error))?,
+            options: self.options,
+            outlet: self.outlet,
+            cluster: self.cluster.clone(),
+            membership: Membership::Alone,
+        })
+    }
+
+    /// Every topic of the location, with its partitions.
+    pub(super) fn topics(&self) -> Result<Vec<(String, Vec<i32>)>, Stop> {
+        let mut found = Vec::new();
+        for topic in &self.options.location.topics {
+            if let Topic::Named(name) = topic {
+                found.push((name.clone(), self.partitions(name)?));
+            }
+        }
+        if !self.options.location.is_open() {
+            return Ok(found);
+        }
+        let all = self.ask(Events::Taken, |client| {
+            client.fetch_metadata(None, QUESTION)
+        })?;
+        for topic in all.topics() {
+            let known = found.iter().any(|(name, _)| name == topic.name());
+            if !known && self.options.location.holds(topic.name()) {
+                let partitions = topic.partitions().iter().map(|of| of.id()).collect();
+                found.push((topic.name().to_owned(), partitions));
+            }
+        }
+        Ok(found)
+    }
+
+    fn cluster_id(&self) -> Result<String, Stop> {
+        // The first answer of any broker tells it.
+        self.ask(Events::Taken, |client| {
+            let id = client.client().fetch_cluster_id(QUESTION);
+            id.ok_or(KafkaError::MetadataFetch(Code::OperationTimedOut))
+        })
     }
 
     fn partitions(&self, topic: &str) -> Result<Vec<i32>, Stop> {
         let since = Instant::now();
         loop {
-            let answer = self.ask(|client| client.fetch_metadata(Some(topic), QUESTION))?;
+            let answer = self.ask(Events::Taken, |client| {
+                client.fetch_metadata(Some(topic), QUESTION)
+            })?;
             let found = answer.topics().iter().find(|found| found.name() == topic);
             let error = found.and_then(|found| found.error()).map(Code::from);
             let ids: Vec<i32> = found
@@ -108,10 +153,10 @@ impl<'a> Connection<'a> {
                 Some(Code::UnknownTopicOrPartition | Code::UnknownTopic)
                     if since.elapsed() > QUESTION =>
                 {
-                    return Err(self.unknown_topic(topic).into());
+                    return Err(unknown_topic(&self.options.location, topic).into());
                 }
-                Some(code) => self.fail(code, "")?,
-                None => {}
+                Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) | None => {}
+                Some(code) => self.judge(code, "")?,
             }
             if since.elapsed() > CONTACT {
                 return Err(Error::unavailable(format!("topic \"{topic}\" has no leader")).into());
@@ -121,7 +166,11 @@ impl<'a> Connection<'a> {
     }
 
     /// Asks the brokers until one answers, and not for ever.
-    fn ask<T>(&self, question: impl Fn(&Client) -> KafkaResult<T>) -> Result<T, Stop> {
+    fn ask<T>(
+        &self,
+        events: Events,
+        question: impl Fn(&Client) -> KafkaResult<T>,
+    ) -> Result<T, Stop> {
         let since = Instant::now();
         loop {
             let error = match question(&self.client) {
@@ -129,11 +178,17 @@ impl<'a> Connection<'a> {
                 Err(error) => error,
             };
             if let Some(code) = error.rdkafka_error_code() {
-                self.fail(code, "")?;
+                self.judge(code, "")?;
             }
-            // Errors of connecting come as events, among others.
-            while self.client.poll(EVENTS).is_some() {}
-            self.check_credentials()?;
+            if events == Events::Left {
+                thread::sleep(PAUSE);
+            } else {
+                let listened = Instant::now();
+                while listened.elapsed() < PAUSE {
+                    self.client.poll(PAUSE);
+                }
+                self.check_credentials()?;
+            }
             let patience = if self.client.context().all_down() {
                 REFUSED
             } else {
@@ -148,21 +203,25 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// The extent of the partitions, and where a reading without a position starts.
+    /// The extent of the partitions, and where a reading without a position starts. What waits in
+    /// the client's queue stays there.
     pub(super) fn offer(&self, list: &[(String, i32)]) -> Result<Vec<Offered>, Stop> {
+        let identities = self.identities(list)?;
+        let by_cluster = format!("c-{}", self.cluster);
         let mut offered = Vec::with_capacity(list.len());
         for (topic, index) in list {
-            let extent = |client: &Client| client.fetch_watermarks(topic, *index, QUESTION);
-            let (low, high) = self.ask(extent)?;
+            let (low, high) = self.extent(topic, *index)?;
             self.client.context().note_high(topic, *index, high);
             let start = match self.options.start {
                 Start::Earliest => low,
                 Start::Latest => high,
             };
-            let (topic, identity) = (topic.clone(), self.identity.clone());
+            let id = identities.get(topic).map(|id| format!("t-{id}"));
+            // Before brokers told ids, positions were kept under the cluster's.
+            let formerly = id.is_some().then(|| by_cluster.clone());
             let partition = Partition {
-                topic,
-                identity,
+                topic: topic.clone(),
+                identity: id.unwrap_or_else(|| by_cluster.clone()),
                 index: *index,
             };
             offered.push(Offered {
@@ -170,95 +229,149 @@ impl<'a> Connection<'a> {
                 low,
                 high,
                 start,
+                formerly,
             });
         }
         Ok(offered)
     }
 
-    /// Refuses to go on after an error that does not pass by itself, and after too long a silence.
-    pub(super) fn check(&self, error: Option<KafkaError>) -> Result<(), Stop> {
-        if let Some(error) = error {
-            let reason = error.to_string();
-            match error {
-                KafkaError::MessageConsumptionFatal(code) => {
-                    return Err(self.stopped(code, &reason).into());
-                }
-                other => {
-                    tracing::debug!(error = %other, "an error of a consumer");
-                    if let Some(code) = other.rdkafka_error_code() {
-                        self.fail(code, &reason)?;
-                    }
-                }
+    /// The first offset of a partition and its end.
+    pub(super) fn extent(&self, topic: &str, index: i32) -> Result<(i64, i64), Stop> {
+        self.ask(Events::Left, |client| {
+            client.fetch_watermarks(topic, index, QUESTION)
+        })
+    }
+
+    /// The ids of topics whose broker tells them. An id that could not be asked for is an error:
+    /// without it a reader would look for its positions under another name.
+    fn identities(&self, list: &[(String, i32)]) -> Result<BTreeMap<String, String>, Stop> {
+        let topics: BTreeSet<&str> = list.iter().map(|(topic, _)| topic.as_str()).collect();
+        let topics: Vec<&str> = topics.into_iter().collect();
+        let Some(first) = topics.first() else {
+            return Ok(BTreeMap::new());
+        };
+        self.ask(Events::Left, |client| {
+            // A broker that has just answered.
+            let metadata = client.fetch_metadata(Some(first), QUESTION)?;
+            let broker = metadata.orig_broker_id();
+            topic_ids(client.client(), (broker, QUESTION), &topics)
+        })
+    }
+
+    /// What an error of the consumer means.
+    ///
+    /// # Errors
+    /// Where it means the end.
+    pub(super) fn meaning(&self, error: &KafkaError) -> Result<Meaning, Stop> {
+        tracing::debug!(%error, "an error of a consumer");
+        if let Some((code, reason)) = self.client.client().fatal_error() {
+            self.judge(code, &reason)?;
+            return Err(self.trouble(code, &reason).stopped().into());
+        }
+        let said = self.client.context().trouble();
+        let reason = said.map_or_else(|| error.to_string(), |(_, reason)| reason);
+        if let Some(code) = error.rdkafka_error_code() {
+            match self.trouble(code, &reason).meaning() {
+                Meaning::Final(_) => self.judge(code, &reason)?,
+                Meaning::Passing => {}
+                other => return Ok(other),
             }
-            self.check_credentials()?;
         }
-        let silent = self.client.context().silence();
-        if silent > SILENCE {
-            Err(self.unreachable().into())
-        } else {
-            Ok(())
+        self.check_credentials()?;
+        Ok(Meaning::Passing)
+    }
+
+    /// Goes on where partitions stand, unless the brokers have no such offset in one of them: then
+    /// `error` holds.
+    pub(super) fn go_on_within(&self, all: &[&Position], error: Error) -> Result<(), Stop> {
+        for at in all {
+            let (low, high) = self.extent(&at.partition().topic, at.partition().index)?;
+            if !(low..=high).contains(&at.next()) {
+                return Err(error.into());
+            }
         }
+        let mut all = all.iter();
+        all.try_for_each(|at| self.go_on(at.partition(), at.next()))
+    }
+
+    /// Refuses to go on where the records are no longer those of the topics that were assigned, and
+    /// after too long a silence of the brokers.
+    pub(super) fn check(&self) -> Result<(), Stop> {
+        if let Some(topic) = self.client.context().made_anew() {
+            return Err(made_anew(&topic).into());
+        }
+        if self.client.context().silence() > SILENCE {
+            return Err(self.unreachable().into());
+        }
+        Ok(())
+    }
+
+    /// Fetches nothing more of partitions and drops what was fetched; nothing that was polled is
+    /// polled again after [`Connection::resume`].
+    pub(super) fn pause(&self, list: &TopicPartitionList) -> Result<(), Stop> {
+        let paused = self.client.pause(list);
+        Ok(paused.map_err(|error| cannot("pause a partition", &error))?)
+    }
+
+    /// Fetches partitions again, from the first record that was not polled.
+    pub(super) fn resume(&self, list: &TopicPartitionList) -> Result<(), Stop> {
+        let resumed = self.client.resume(list);
+        Ok(resumed.map_err(|error| cannot("resume a partition", &error))?)
+    }
+
+    /// Fetches a partition from `next` on, whatever of it was fetched.
+    pub(super) fn go_on(&self, partition: &Partition, next: i64) -> Result<(), Stop> {
+        let (topic, index) = (&partition.topic, partition.index);
+        let offset = Offset::Offset(next);
+        if let Err(error) = self.client.seek(topic, index, offset, CONTACT) {
+            // It is not being fetched any more, so it is given up and taken again.
+            tracing::debug!(%error, %partition, next, "cannot seek");
+            let mut list = listed(&[(topic.clone(), index)]);
+            let taken = self.client.incremental_unassign(&list);
+            let taken = taken.and_then(|()| list.set_partition_offset(topic, index, offset));
+            let taken = taken.and_then(|()| self.client.incremental_assign(&list));
+            taken.map_err(|error| cannot("go on after a bad batch", &error))?;
+        }
+        Ok(())
+    }
+
+    /// The error of a reader that cannot go on.
+    pub(super) fn stopped(&self, reason: &str) -> Error {
+        self.trouble(Code::BadMessage, reason).stopped()
     }
 
     fn check_credentials(&self) -> Result<(), Stop> {
         match self.client.context().trouble() {
             Some((code @ (Code::Authentication | Code::SaslAuthenticationFailed), reason)) => {
-                self.fail(code, &reason)
+                self.judge(code, &reason)
             }
             _ => Ok(()),
         }
     }
 
-    /// What an error means; errors that pass by themselves mean nothing.
-    fn fail(&self, code: Code, reason: &str) -> Result<(), Stop> {
-        let (brokers, topics) = (&self.options.brokers, self.options.topics.join("\", \""));
-        let error = match code {
-            Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::LogTruncation => Error::user(
-                format!("the offset to read next is no longer in topic \"{topics}\""),
-            )
-            .hint(
-                "records were deleted before they were read, or the topic was made anew; \
-                         make a pipeline of another name to read what is left",
-            ),
-            Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
-                self.unknown_topic(&topics)
-            }
-            Code::Authentication
-            | Code::SaslAuthenticationFailed
-            | Code::UnsupportedSASLMechanism => Error::denied(format!(
-                "the Kafka broker at \"{brokers}\" refused the credentials: {reason}"
-            ))
-            .hint("check the options 'kafka.security.protocol' and 'kafka.sasl.*'"),
-            Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
-                Error::denied(format!("the Kafka user may not read topic \"{topics}\""))
-                    .hint("grant it the operations Describe and Read on the topic")
-            }
-            Code::GroupAuthorizationFailed if self.membership == Membership::Alone => return Ok(()),
-            Code::GroupAuthorizationFailed => {
-                Error::denied("the Kafka user may not join the pipeline's consumer group")
-                    .hint("grant it the operation Read on the group")
-            }
-            Code::BadMessage
-            | Code::InvalidMessage
-            | Code::BadCompression
-            | Code::MessageSizeTooLarge
-            | Code::NotImplemented
-            | Code::UnsupportedCompressionType => self.stopped(code, reason),
-            _ => return Ok(()),
-        };
-        Err(error.into())
+    /// Fails for errors that do not pass by themselves.
+    fn judge(&self, code: Code, reason: &str) -> Result<(), Stop> {
+        if code == Code::GroupAuthorizationFailed && self.membership == Membership::Alone {
+            return Ok(());
+        }
+        let trouble = self.trouble(code, reason);
+        match trouble.meaning() {
+            Meaning::Passing => Ok(()),
+            Meaning::Undecodable(_) => Err(trouble.stopped().into()),
+            Meaning::OutOfRange(error) | Meaning::Final(error) => Err(error.into()),
+        }
     }
 
-    fn unknown_topic(&self, topic: &str) -> Error {
-        let brokers = &self.options.brokers;
-        Error::not_found(format!(
-            "the Kafka cluster at \"{brokers}\" has no topic \"{topic}\""
-        ))
-        .hint("create the topic, or correct its name in the table's location")
+    fn trouble<'e>(&'e self, code: Code, reason: &'e str) -> Trouble<'e> {
+        Trouble {
+            location: &self.options.location,
+            code,
+            reason,
+        }
     }
 
-    fn unreachable(&self) -> Error {
-        let brokers = &self.options.brokers;
+    pub(super) fn unreachable(&self) -> Error {
+        let brokers = &self.options.location.brokers;
         let reason = match self.client.context().trouble() {
             Some((_, reason)) => format!(": {reason}"),
             None => String::new(),
@@ -271,11 +384,9 @@ impl<'a> Connection<'a> {
              'kafka.security.protocol' if it wants TLS or a password",
         )
     }
+}
 
-    fn stopped(&self, code: Code, reason: &str) -> Error {
-        let topics = self.options.topics.join("\", \"");
-        Error::unavailable(format!(
-            "cannot read further in topic \"{topics}\": {code}: {reason}"
-        ))
-    }
+/// librdkafka would not do what must succeed.
+pub(super) fn cannot(what: &str, error: &KafkaError) -> Error {
+    Error::unavailable(format!("the Kafka client cannot {what}: {error}"))
 }

@@ -1,84 +1,81 @@
 //! Reading for ever as a member of a group: poll, decode, hand over, and settle every change of
 //! partitions with the engine before the first or after the last record of it.
+//!
+//! A member that does not poll loses its partitions. While the engine takes nothing for long, the
+//! reader pauses what it reads and goes on polling.
 
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
-use sluice_engine::error::Error;
-use sluice_engine::source::Partition;
+use sluice_engine::source::{Event, Partition, Wanted};
 
-use super::client::Rebalance;
-use super::contact::Connection;
-use crate::decode::{Chunk, Layout, Position, Record};
-use crate::handoff::{Lost, Opened, Stop};
+use super::client::{Rebalance, listed};
+use super::contact::{Connection, cannot};
+use super::held::Held;
+use super::location::Topic;
+use super::record;
+use super::trouble::{Meaning, made_anew};
+use super::undecodable::Probe;
+use crate::decode::{Chunk, Layout, Position};
+use crate::handoff::{Lost, Opened, Outlet, Stop, wait_for};
 
 /// How long to wait for a record when there is nothing to send.
 const IDLE: Duration = Duration::from_millis(100);
+/// How often to poll while the engine takes nothing.
+const PAUSED: Duration = Duration::from_millis(100);
 /// How long what others see of the reader may be old.
 const PUBLISHED: Duration = Duration::from_millis(200);
+/// How long a group may take before the engine hears that there is nothing to read yet.
+const SETTLING: Duration = Duration::from_secs(5);
 /// Records taken between two looks at anything else.
 const BURST: usize = 256;
+/// Errors in a row for which no cause is found, after which they are not passing ones.
+const MISSED: u32 = 20;
 
 /// A reader's thread.
 struct Follower<'a> {
     link: Connection<'a>,
+    outlet: &'a Outlet,
     chunk: Chunk,
-    positions: Positions,
+    held: Held,
+    wanted: Wanted,
+    /// Errors for which no cause was found.
+    missed: u32,
+    /// When the reader was opened; `None` since the engine heard of partitions, or that there are
+    /// none.
+    silent: Option<Instant>,
     published: Instant,
 }
 
-/// The partitions being read; records come in runs of one partition.
-#[derive(Default)]
-struct Positions {
-    all: Vec<Position>,
-    last: usize,
-}
-
-impl Positions {
-    fn find(&mut self, topic: &str, index: i32) -> Option<&mut Position> {
-        let is = |at: &Position| at.partition().index == index && at.partition().topic == topic;
-        if !self.all.get(self.last).is_some_and(is) {
-            self.last = self.all.iter().position(is)?;
-        }
-        self.all.get_mut(self.last)
-    }
-
-    fn insert(&mut self, position: Position) {
-        self.all.retain(|at| at.partition() != position.partition());
-        self.all.push(position);
-    }
-}
-
-/// A message as a record.
-pub(super) fn record<'m>(message: &'m BorrowedMessage<'_>) -> Record<'m> {
-    let timestamp_us = message
-        .timestamp()
-        .to_millis()
-        .and_then(|ms| ms.checked_mul(1000));
-    let (key, value) = (message.key(), message.payload());
-    Record {
-        offset: message.offset(),
-        timestamp_us,
-        key,
-        value,
-    }
-}
-
 /// Reads until nobody listens or the stream fails.
-pub(super) fn follow(link: Connection<'_>, layout: &Layout, opened: Opened) -> Result<(), Stop> {
-    let topics: Vec<&str> = link.options.topics.iter().map(String::as_str).collect();
+pub(super) fn follow(
+    link: Connection<'_>,
+    (layout, wanted): (&Layout, Wanted),
+    opened: Opened,
+) -> Result<(), Stop> {
+    let topics: Vec<&str> = link
+        .options
+        .location
+        .topics
+        .iter()
+        .map(Topic::text)
+        .collect();
     let subscribed = link.client.subscribe(&topics);
     subscribed.map_err(|error| cannot("subscribe to a topic", &error))?;
     opened.announce();
-    let (chunk, positions) = (Chunk::new(layout), Positions::default());
     let mut follower = Follower {
+        outlet: link.outlet,
         link,
-        chunk,
-        positions,
+        chunk: Chunk::new(layout, wanted),
+        held: Held::default(),
+        wanted,
+        missed: 0,
+        silent: Some(Instant::now()),
         published: Instant::now(),
     };
     loop {
@@ -88,28 +85,22 @@ pub(super) fn follow(link: Connection<'_>, layout: &Layout, opened: Opened) -> R
 
 impl Follower<'_> {
     fn turn(&mut self) -> Result<(), Stop> {
-        if self.link.outlet.is_closed() {
+        if self.outlet.is_closed() {
             return Err(Stop::Gone);
         }
-        let mut wait = self.chunk.patience().unwrap_or(IDLE);
-        for _ in 0..BURST {
-            match self.link.client.poll(wait) {
-                Some(Ok(message)) => {
-                    if let Some(at) = self.positions.find(message.topic(), message.partition()) {
-                        self.chunk.push(at, &record(&message));
-                    }
-                }
-                Some(Err(error)) => self.link.check(Some(error))?,
-                None => break,
-            }
-            if self.chunk.is_full() {
-                break;
-            }
-            wait = Duration::ZERO;
+        let failed = self.poll(self.chunk.patience().unwrap_or(IDLE));
+        // Before anything of this turn is handed over.
+        self.link.check()?;
+        if let Some(error) = failed {
+            self.failed(&error)?;
         }
-        self.link.check(None)?;
         while let Some(change) = self.link.client.context().take_rebalance() {
             self.rebalance(change)?;
+        }
+        if self.silent.is_some_and(|since| since.elapsed() > SETTLING) {
+            // A pattern that matches no topic joins no group.
+            self.silent = None;
+            self.hold(self.outlet.assigned(Vec::new()))??;
         }
         if self.chunk.is_full() || self.chunk.patience() == Some(Duration::ZERO) {
             self.flush()?;
@@ -120,12 +111,115 @@ impl Follower<'_> {
         Ok(())
     }
 
+    /// Takes what there is, up to an error or something that is not a record.
+    fn poll(&mut self, mut wait: Duration) -> Option<KafkaError> {
+        for _ in 0..BURST {
+            match self.link.client.poll(wait)? {
+                Ok(message) => {
+                    if let Some(at) = self.held.find(&message) {
+                        record::take(&mut self.chunk, at, &message, self.wanted);
+                    }
+                }
+                Err(error) => return Some(error),
+            }
+            if self.chunk.is_full() {
+                break;
+            }
+            wait = Duration::ZERO;
+        }
+        None
+    }
+
+    fn failed(&mut self, error: &KafkaError) -> Result<(), Stop> {
+        match self.link.meaning(error)? {
+            Meaning::Passing => Ok(()),
+            Meaning::Undecodable(reason) => self.pass_undecodable(&reason),
+            Meaning::OutOfRange(error) => {
+                self.miss("an offset that is there is said to be none")?;
+                let held: Vec<&Position> = self.held.iter().collect();
+                self.link.go_on_within(&held, error)
+            }
+            Meaning::Final(error) => Err(error.into()),
+        }
+    }
+
+    /// Looks for a batch that cannot be decoded where each partition stands, and goes on after it.
+    fn pass_undecodable(&mut self, reason: &str) -> Result<(), Stop> {
+        let probe = Probe::beside(&self.link);
+        for at in self.held.iter_mut() {
+            let Some(found) = probe.find(at)? else {
+                continue;
+            };
+            found.reject(at, &mut self.chunk);
+            let (partition, next) = (at.partition(), at.next());
+            tracing::warn!(%partition, next, "passed over a batch: {reason}");
+            self.missed = 0;
+            return self.link.go_on(partition, next);
+        }
+        // It may have been passed over already, or have been harmed on its way only.
+        tracing::debug!("no partition stands before a batch that cannot be decoded: {reason}");
+        self.miss(reason)
+    }
+
+    /// Counts errors for which no cause was found; too many of them do not pass.
+    fn miss(&mut self, reason: &str) -> Result<(), Stop> {
+        self.missed += 1;
+        if self.missed > MISSED {
+            return Err(self.link.stopped(reason).into());
+        }
+        Ok(())
+    }
+
     /// Sends what there is; where its partitions end is known before it arrives.
     fn flush(&mut self) -> Result<(), Stop> {
         if self.chunk.patience().is_some() {
             self.publish();
         }
-        self.link.outlet.flush(&mut self.chunk)
+        match self.chunk.finish()? {
+            Some(batch) => self.hold(self.outlet.send(Event::Batch(batch)))?,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for the engine, and stays a member of the group however long that takes.
+    fn hold<F: Future>(&mut self, future: F) -> Result<F::Output, Stop> {
+        let mut future = pin!(future);
+        if let Some(output) = wait_for(future.as_mut(), self.link.options.patience()) {
+            return Ok(output);
+        }
+        self.hold_paused(future)
+    }
+
+    fn hold_paused<F: Future>(&mut self, mut future: Pin<&mut F>) -> Result<F::Output, Stop> {
+        self.link.pause(&self.held.list())?;
+        let mut doubt = None;
+        let output = loop {
+            if let Some(output) = wait_for(future.as_mut(), PAUSED) {
+                break output;
+            }
+            if self.outlet.is_closed() {
+                return Err(Stop::Gone);
+            }
+            // Each call takes one event that is no record, and tells none from nothing.
+            for _ in 0..BURST {
+                let Some(error) = self.poll(Duration::ZERO) else {
+                    continue;
+                };
+                // A batch that cannot be decoded is fetched again afterwards.
+                if let Meaning::OutOfRange(error) = self.link.meaning(&error)? {
+                    doubt = Some(error);
+                }
+            }
+            self.link.check()?;
+            let given_up = self.link.client.context().give_up(&self.link.client);
+            given_up.map_err(|error| cannot("give up partitions", &error))?;
+        };
+        self.link.resume(&self.held.list())?;
+        if let Some(error) = doubt {
+            let held: Vec<&Position> = self.held.iter().collect();
+            self.link.go_on_within(&held, error)?;
+        }
+        Ok(output)
     }
 
     fn rebalance(&mut self, change: Rebalance) -> Result<(), Stop> {
@@ -134,23 +228,36 @@ impl Follower<'_> {
         match change {
             Rebalance::Assigned(list) => self.assigned(&list),
             Rebalance::Revoked(list, lost) => self.revoked(&list, lost),
+            Rebalance::GivenUp(list) => {
+                let partitions = self.held.of(&list);
+                self.held.remove(&list);
+                match partitions.is_empty() {
+                    true => Ok(()),
+                    false => self.hold(self.outlet.revoked(partitions, Lost::Already))?,
+                }
+            }
         }
     }
 
     fn assigned(&mut self, list: &[(String, i32)]) -> Result<(), Stop> {
+        self.silent = None;
         let mut offsets = TopicPartitionList::with_capacity(list.len());
-        if !list.is_empty() {
+        // Without any the engine still hears that the group is complete without this member.
+        if !list.is_empty() || self.held.is_empty() {
             let offered = self.link.offer(list)?;
             let partitions: Vec<Partition> = offered
                 .iter()
                 .map(|offer| offer.partition.clone())
                 .collect();
-            let next = self.link.outlet.assign(offered)?;
+            if let Some(other) = partitions.iter().find(|of| self.held.is_another(of)) {
+                return Err(made_anew(&other.topic).into());
+            }
+            let next = self.hold(self.outlet.assigned(offered))??;
             for (partition, next) in partitions.into_iter().zip(next) {
                 offsets
                     .add_partition_offset(&partition.topic, partition.index, Offset::Offset(next))
                     .map_err(|error| cannot("assign an offset", &error))?;
-                self.positions.insert(Position::new(partition, next));
+                self.held.insert(Position::new(partition, next));
             }
         }
         self.publish();
@@ -159,29 +266,33 @@ impl Follower<'_> {
     }
 
     fn revoked(&mut self, list: &[(String, i32)], lost: Lost) -> Result<(), Stop> {
-        let mut offsets = TopicPartitionList::with_capacity(list.len());
-        for (topic, index) in list {
-            offsets.add_partition(topic, *index);
-        }
-        let is = |of: &Partition| {
-            list.iter()
-                .any(|(topic, at)| *topic == of.topic && *at == of.index)
-        };
-        let of_ours = self
-            .positions
-            .all
-            .iter()
-            .map(Position::partition)
-            .filter(|of| is(of));
-        let partitions: Vec<Partition> = of_ours.cloned().collect();
+        let partitions = self.held.of(list);
+        let mut given_up = false;
         if !partitions.is_empty() {
-            self.link.outlet.revoke(partitions, lost)?;
+            let mut settled = pin!(self.outlet.revoked(partitions, lost));
+            match wait_for(settled.as_mut(), self.link.options.patience()) {
+                Some(done) => done?,
+                None => {
+                    // The group waits no longer; what the engine still does, the table refuses if
+                    // it comes too late.
+                    self.give_up(list)?;
+                    given_up = true;
+                    self.hold_paused(settled)??;
+                }
+            }
         }
-        self.positions.all.retain(|at| !is(at.partition()));
+        if !given_up {
+            self.give_up(list)?;
+        }
         if lost == Lost::Orderly {
             self.publish();
         }
-        let given_up = self.link.client.incremental_unassign(&offsets);
+        Ok(())
+    }
+
+    fn give_up(&mut self, list: &[(String, i32)]) -> Result<(), Stop> {
+        self.held.remove(list);
+        let given_up = self.link.client.incremental_unassign(&listed(list));
         Ok(given_up.map_err(|error| cannot("give up partitions", &error))?)
     }
 
@@ -189,15 +300,15 @@ impl Follower<'_> {
     fn publish(&mut self) {
         self.published = Instant::now();
         let client = &self.link.client;
-        let high = self.positions.all.iter().map(|at| {
+        let high = self.held.iter().map(|at| {
             let known = client
                 .context()
                 .high(at.partition())
                 .unwrap_or_else(|| at.next());
             (at.partition().clone(), known.max(at.next()))
         });
-        self.link.outlet.set_high(high.collect());
-        let committed: BTreeMap<_, _> = self.link.outlet.take_committed().into_iter().collect();
+        self.outlet.set_high(high.collect());
+        let committed: BTreeMap<_, _> = self.outlet.take_committed().into_iter().collect();
         if committed.is_empty() {
             return;
         }
@@ -214,9 +325,4 @@ impl Follower<'_> {
             tracing::debug!(%error, "group offsets, kept for monitoring only, were not stored");
         }
     }
-}
-
-/// librdkafka would not do what must succeed.
-pub(super) fn cannot(what: &str, error: &KafkaError) -> Error {
-    Error::unavailable(format!("the Kafka client cannot {what}: {error}"))
 }

@@ -1,15 +1,19 @@
 //! Reading once: every partition from its beginning to where it ended when the reading began,
 //! without a group.
 
+use std::time::Duration;
+
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
+use sluice_engine::source::Wanted;
 
-use std::time::Duration;
-
-use super::contact::Connection;
-use super::reader::{cannot, record};
+use super::client::listed;
+use super::contact::{Connection, cannot};
+use super::record;
+use super::trouble::Meaning;
+use super::undecodable::Probe;
 use crate::decode::{Chunk, Layout, Position};
 use crate::handoff::{Opened, Stop};
 
@@ -23,10 +27,14 @@ struct Remaining {
 }
 
 /// Reads every topic to its end.
-pub(super) fn scan(link: &Connection<'_>, layout: &Layout, opened: Opened) -> Result<(), Stop> {
+pub(super) fn scan(
+    link: &Connection<'_>,
+    (layout, wanted): (&Layout, Wanted),
+    opened: Opened,
+) -> Result<(), Stop> {
     // All ends are taken first: a bounded reading is of one moment.
     let mut topics = Vec::new();
-    for (topic, partitions) in &link.topics {
+    for (topic, partitions) in link.topics()? {
         let list: Vec<_> = partitions
             .iter()
             .map(|index| (topic.clone(), *index))
@@ -42,10 +50,10 @@ pub(super) fn scan(link: &Connection<'_>, layout: &Layout, opened: Opened) -> Re
         topics.push(at.collect::<Vec<_>>());
     }
     opened.announce();
-    let mut chunk = Chunk::new(layout);
+    let mut chunk = Chunk::new(layout, wanted);
     // One after another: librdkafka reports the end of a partition without the topic.
     for remaining in topics {
-        read(link, remaining, &mut chunk)?;
+        read(link, remaining, (&mut chunk, wanted))?;
     }
     link.outlet.flush(&mut chunk)
 }
@@ -53,7 +61,7 @@ pub(super) fn scan(link: &Connection<'_>, layout: &Layout, opened: Opened) -> Re
 fn read(
     link: &Connection<'_>,
     mut remaining: Vec<Remaining>,
-    chunk: &mut Chunk,
+    (chunk, wanted): (&mut Chunk, Wanted),
 ) -> Result<(), Stop> {
     let mut offsets = TopicPartitionList::with_capacity(remaining.len());
     for Remaining { at, .. } in &remaining {
@@ -64,6 +72,7 @@ fn read(
     }
     let assigned = link.client.assign(&offsets);
     assigned.map_err(|error| cannot("assign partitions", &error))?;
+    let mut last = 0;
     while !remaining.is_empty() {
         if link.outlet.is_closed() {
             return Err(Stop::Gone);
@@ -75,40 +84,66 @@ fn read(
                     let of = left.at.partition();
                     of.index == message.partition() && of.topic == message.topic()
                 };
-                let Some(at) = remaining.iter().position(of) else {
-                    continue;
-                };
-                let Some(left) = remaining.get_mut(at) else {
+                if !remaining.get(last).is_some_and(of) {
+                    last = remaining.iter().position(of).unwrap_or(remaining.len());
+                }
+                let Some(left) = remaining.get_mut(last) else {
                     continue;
                 };
                 if message.offset() < left.high {
-                    chunk.push(&mut left.at, &record(&message));
+                    record::take(chunk, &mut left.at, &message, wanted);
                 }
-                (message.offset() + 1 >= left.high).then_some(at)
+                (message.offset() + 1 >= left.high).then_some(last)
             }
             Some(Err(KafkaError::PartitionEOF(index))) => remaining
                 .iter()
                 .position(|left| left.at.partition().index == index),
-            Some(Err(error)) => link.check(Some(error)).map(|()| None)?,
-            None => link.check(None).map(|()| None)?,
+            Some(Err(error)) => match link.meaning(&error)? {
+                Meaning::Passing => None,
+                Meaning::Undecodable(reason) => {
+                    pass_undecodable(link, &mut remaining, (chunk, &reason))?
+                }
+                Meaning::OutOfRange(error) => {
+                    let left: Vec<&Position> = remaining.iter().map(|left| &left.at).collect();
+                    link.go_on_within(&left, error).map(|()| None)?
+                }
+                Meaning::Final(error) => return Err(error.into()),
+            },
+            None => link.check().map(|()| None)?,
         };
         if let Some(at) = ended {
             let Remaining { mut at, high } = remaining.swap_remove(at);
             // The last offsets may hold no record.
             chunk.skip(&mut at, high);
-            pause(link, &at)?;
+            let partition = at.partition();
+            // Fetches no more of a partition that is complete.
+            link.pause(&listed(&[(partition.topic.clone(), partition.index)]))?;
         }
         if chunk.is_full() || chunk.patience() == Some(Duration::ZERO) {
+            link.check()?;
             link.outlet.flush(chunk)?;
         }
     }
     Ok(())
 }
 
-/// Fetches no more of a partition that is complete.
-fn pause(link: &Connection<'_>, at: &Position) -> Result<(), Stop> {
-    let mut list = TopicPartitionList::with_capacity(1);
-    list.add_partition(&at.partition().topic, at.partition().index);
-    let paused = link.client.pause(&list);
-    Ok(paused.map_err(|error| cannot("pause a partition", &error))?)
+/// Goes on after a batch that cannot be decoded; gives the partition that it completes.
+fn pass_undecodable(
+    link: &Connection<'_>,
+    remaining: &mut [Remaining],
+    (chunk, reason): (&mut Chunk, &str),
+) -> Result<Option<usize>, Stop> {
+    let probe = Probe::beside(link);
+    for (index, left) in remaining.iter_mut().enumerate() {
+        if let Some(found) = probe.find(&left.at)? {
+            found.reject(&mut left.at, chunk);
+            if left.at.next() >= left.high {
+                return Ok(Some(index));
+            }
+            link.go_on(left.at.partition(), left.at.next())?;
+            return Ok(None);
+        }
+    }
+    tracing::debug!("no partition stands before a batch that cannot be decoded: {reason}");
+    Ok(None)
 }

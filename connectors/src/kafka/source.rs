@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use datafusion::execution::SendableRecordBatchStream;
 use sluice_engine::definition::TableDefinition;
 use sluice_engine::error::Result;
-use sluice_engine::source::{Member, Reader, Source, SourceFormat};
+use sluice_engine::source::{Member, Reader, Redecoded, Source, SourceFormat, Wanted};
 
 use super::contact::{Connection, Membership};
 use super::options::Options;
 use super::reader::follow;
 use super::scan::scan;
+use super::sink::Sink;
 use crate::decode::Layout;
 use crate::handoff;
 
@@ -22,9 +24,11 @@ pub struct KafkaFormat;
 #[async_trait]
 impl SourceFormat for KafkaFormat {
     async fn open(&self, definition: &TableDefinition) -> Result<Arc<dyn Source>> {
-        let options = Options::of(definition)?;
-        let layout = Layout::of(definition)?;
-        Ok(Arc::new(KafkaSource { options, layout }))
+        Ok(Arc::new(KafkaSource {
+            options: Options::of(definition)?,
+            layout: Layout::of(definition)?.keyed(),
+            definition: definition.clone(),
+        }))
     }
 }
 
@@ -33,6 +37,13 @@ impl SourceFormat for KafkaFormat {
 struct KafkaSource {
     options: Options,
     layout: Layout,
+    definition: TableDefinition,
+}
+
+impl KafkaSource {
+    fn sink(&self) -> Result<Sink> {
+        Sink::of(&self.definition, &self.options, &self.layout)
+    }
 }
 
 #[async_trait]
@@ -41,28 +52,38 @@ impl Source for KafkaSource {
         self.layout.schema()
     }
 
-    async fn follow(&self, member: &Member) -> Result<Box<dyn Reader>> {
-        let Self { options, layout } = self.clone();
+    fn evolves(&self) -> bool {
+        self.layout.evolves()
+    }
+
+    async fn follow(&self, member: &Member, wanted: Wanted) -> Result<Box<dyn Reader>> {
+        let (options, layout) = (self.options.clone(), self.layout.clone());
         let membership = Membership::Of(member.clone());
         handoff::open("kafka-follow", move |outlet, opened| {
-            follow(
-                Connection::open(membership, &options, outlet)?,
-                &layout,
-                opened,
-            )
+            let link = Connection::open(membership, &options, outlet)?;
+            follow(link, (&layout, wanted), opened)
         })
         .await
     }
 
-    async fn scan(&self) -> Result<Box<dyn Reader>> {
-        let Self { options, layout } = self.clone();
+    async fn scan(&self, wanted: Wanted) -> Result<Box<dyn Reader>> {
+        let (options, layout) = (self.options.clone(), self.layout.clone());
         handoff::open("kafka-scan", move |outlet, opened| {
-            scan(
-                &Connection::open(Membership::Alone, &options, outlet)?,
-                &layout,
-                opened,
-            )
+            let link = Connection::open(Membership::Alone, &options, outlet)?;
+            scan(&link, (&layout, wanted), opened)
         })
         .await
+    }
+
+    fn decode(&self, records: &[&[u8]]) -> Result<Redecoded> {
+        self.layout.redecode(records)
+    }
+
+    fn sink_schema(&self) -> Result<SchemaRef> {
+        Ok(self.sink()?.schema())
+    }
+
+    async fn write(&self, rows: SendableRecordBatchStream) -> Result<u64> {
+        self.sink()?.write(rows).await
     }
 }

@@ -5,3 +5,4 @@ mod decode;
 mod delta;
 mod file;
 mod kafka;
+mod replay;

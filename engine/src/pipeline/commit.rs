@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::AsArray;
 use arrow::datatypes::{Int64Type, SchemaRef};
@@ -13,15 +14,27 @@ use datafusion::prelude::{col, lit};
 use futures::stream;
 
 use crate::error::Result;
+use crate::fail_point;
 use crate::lineage;
 use crate::pipeline::cut::Cut;
 use crate::pipeline::dead_letters;
+use crate::pipeline::evolve::Evolution;
+use crate::pipeline::isolate::{Isolated, Isolation};
+use crate::pipeline::part::Part;
 use crate::pipeline::positions::Positions;
+use crate::pipeline::registration::Registration;
 use crate::pipeline::status::SharedProgress;
 use crate::pipeline::transform::Transform;
 use crate::runtime::Cpu;
 use crate::source::{Partition, Reject};
 use crate::table::{Append, CommitRange, Table};
+
+/// Rows that the query is run over at once, at most.
+const SLICE_ROWS_MAX: usize = 8192;
+/// And at first, as long as nobody knows how much the query makes of a row.
+const SLICE_ROWS_FIRST: usize = 1024;
+/// Bytes that one run should give.
+const RUN_BYTES: usize = 32 << 20;
 
 /// Everything that committing a cut takes, shared by the cuts of one pipeline.
 #[derive(Debug)]
@@ -32,55 +45,133 @@ pub struct Committer {
     pub table: Arc<dyn Table>,
     /// The target's dead letters.
     pub dead_letters: Arc<dyn Table>,
+    /// What the target remembers of the pipeline.
+    pub registration: Registration,
     /// The SELECT.
     pub transform: Arc<Transform>,
+    /// Columns of undeclared keys, where the stream makes such.
+    pub evolution: Option<Arc<Evolution>>,
+    /// The column of the target that says when something happened.
+    pub event_time: Option<String>,
+    /// Bytes of rows at which a cut is committed in several parts.
+    pub part_bytes_max: usize,
     /// Where the SELECT runs.
     pub cpu: Arc<Cpu>,
     /// The pipeline's figures.
     pub status: SharedProgress,
+    /// How many rows a run takes.
+    pub pace: Pace,
+}
+
+/// How many rows the query is run over at once: fewer, the more it makes of each.
+#[derive(Debug)]
+pub struct Pace(AtomicUsize);
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self(AtomicUsize::new(SLICE_ROWS_FIRST))
+    }
+}
+
+impl Pace {
+    fn rows(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn gave(&self, bytes: usize) {
+        let rows = self.rows();
+        let next = match bytes {
+            much if much > RUN_BYTES => rows.saturating_mul(RUN_BYTES) / much,
+            little if little < RUN_BYTES / 4 => rows * 2,
+            _ => rows,
+        };
+        self.0
+            .store(next.clamp(1, SLICE_ROWS_MAX), Ordering::Relaxed);
+    }
 }
 
 impl Committer {
-    /// Commits `cut` and gives what it committed. `positions` are those before
-    /// the cut; what the dead-letter table has already is not written to it again.
+    /// Commits `cut` and gives what it committed. `positions` are those before the cut; what the
+    /// dead-letter table has already is not written to it again.
+    ///
+    /// A query that makes much of little has its cut committed in several parts, each a range of
+    /// every partition that continues the one before.
     ///
     /// # Errors
-    /// Nothing of the cut is in the target then, and its dead letters may be in theirs: reading
-    /// again from the stored offsets loses and doubles neither.
+    /// What follows the last part committed is not in the target then, and its dead letters may be
+    /// in theirs: reading again from the stored offsets loses and doubles neither.
     pub async fn commit(
         self: Arc<Self>,
-        cut: Cut,
-        positions: Positions,
+        mut cut: Cut,
+        mut positions: Positions,
     ) -> Result<Vec<CommitRange>> {
-        let transform = Arc::clone(&self.transform);
-        let rows = cut.rows.clone();
-        let (rows, refused) = self
-            .cpu
-            .run(async move { dead_letters::run_isolating(&transform, rows).await })
-            .await?;
-        let ranges = cut.commit_ranges(&rows, &refused)?;
-        let rejects: Vec<&Reject> = cut.rejects.iter().chain(&refused).collect();
-        self.commit_rejects(&rejects, &ranges, &positions).await?;
-        let schema = Arc::clone(self.transform.target());
-        let (writer, stored) = (self.writer.clone(), ranges.clone());
-        let rows = batches(schema, rows)?;
-        let commit = self
-            .table
-            .append(Append {
-                writer,
-                rows,
-                ranges: stored,
-            })
-            .await?;
+        fail_point::pass("before_seal").await?;
+        self.registration.check_again().await?;
+        let isolation = Isolation::begin(&self.transform, &self.cpu).await?;
+        let (mut part, mut committed) = (Part::default(), Vec::new());
+        loop {
+            let batches = cut.take(self.pace.rows())?;
+            if batches.is_empty() {
+                break;
+            }
+            let Isolated { rows, refused } = isolation.run(&batches).await?;
+            fail_point::pass("during_transform").await?;
+            let before = part.bytes;
+            for batch in batches {
+                part.cover(batch);
+            }
+            part.fill(rows, refused, self.event_time.as_deref())?;
+            self.pace.gave(part.bytes - before);
+            if part.bytes >= self.part_bytes_max {
+                let full = std::mem::take(&mut part);
+                committed.extend(self.store(full, &mut positions).await?);
+            }
+        }
+        if !part.is_empty() {
+            committed.extend(self.store(part, &mut positions).await?);
+        }
+        fail_point::pass("before_acknowledge").await?;
+        Ok(committed)
+    }
+
+    async fn store(&self, mut part: Part, positions: &mut Positions) -> Result<Vec<CommitRange>> {
+        let ranges = part.commit_ranges()?;
+        let rejects: Vec<&Reject> = part.rejects.iter().collect();
+        self.commit_rejects(&rejects, &ranges, positions).await?;
+        let mut rows = std::mem::take(&mut part.rows);
+        let mut unfit = 0;
+        if let Some(evolution) = &self.evolution {
+            (rows, unfit) = evolution.apply(&self.cpu, rows).await?;
+        }
+        let target = self.transform.target();
+        let schema = match rows.first() {
+            Some(first) if first.num_columns() > target.fields().len() => first.schema(),
+            _ => Arc::clone(target),
+        };
+        let append = Append {
+            writer: self.writer.clone(),
+            rows: batches(schema, rows),
+            ranges: ranges.clone(),
+        };
+        let commit = self.table.append(append).await?;
+        for range in ranges.iter().filter(|range| range.rejected > 0) {
+            positions.dead_letters_stored(&range.partition, range.to);
+        }
         let now_us = Utc::now().timestamp_micros();
         self.status.update(|progress| {
-            progress.events += cut.records();
+            progress.events += part.records();
             progress.rows += commit.rows;
-            progress.rejected += rejects.len() as u64;
+            progress.rejected += part.rejects.len() as u64;
             progress.version = Some(commit.version);
-            if let Some(oldest) = cut.oldest_us() {
+            progress.schema_conflicts += unfit;
+            if let Some(oldest) = part.oldest_us {
                 progress.freshness_ms = u64::try_from((now_us - oldest) / 1_000).ok();
             }
+        });
+        let last = part.last_us();
+        self.status.committed(&ranges, now_us, |partition| {
+            let key = (partition.topic.clone(), partition.index);
+            last.get(&key).copied()
         });
         Ok(ranges)
     }
@@ -98,48 +189,41 @@ impl Committer {
         let mut touched = Vec::new();
         for range in ranges.iter().filter(|range| range.rejected > 0) {
             let Partition { topic, index, .. } = &range.partition;
-            let from = positions.dead_letters(&range.partition);
-            let mine: Vec<&Reject> = rejects
+            let new_from = positions.new_from(&range.partition);
+            let mine = rejects
                 .iter()
                 .copied()
-                .filter(|reject| &reject.topic == topic && reject.partition == *index)
-                .collect();
-            let again = from.is_some_and(|from| mine.iter().any(|reject| reject.offset < from));
-            let stored = if again {
+                .filter(|reject| &reject.topic == topic && reject.partition == *index);
+            let mine: Vec<&Reject> = mine.collect();
+            let again = new_from.is_some_and(|new| mine.iter().any(|reject| reject.offset < new));
+            let there = if again {
                 self.stored(range).await?
             } else {
                 BTreeSet::new()
             };
-            let mine = mine
-                .into_iter()
-                .filter(|reject| !stored.contains(&reject.offset));
             let before = fresh.len();
-            fresh.extend(mine);
+            fresh.extend(
+                mine.into_iter()
+                    .filter(|reject| !there.contains(&reject.offset)),
+            );
             let stored = (fresh.len() - before) as u64;
-            let partition = range.partition.clone();
+            let from = positions.dead_letters(&range.partition);
             let to = from.map_or(range.to, |from| from.max(range.to));
-            let empty = CommitRange {
-                partition,
-                from,
-                to,
-                stored,
-                rejected: 0,
-                filtered: 0,
-                missing: 0,
-            };
-            touched.push(empty);
+            let empty = CommitRange::empty(range.partition.clone(), from, to);
+            touched.push(CommitRange { stored, ..empty });
         }
         if touched.is_empty() {
             return Ok(());
         }
+        fail_point::pass("before_dead_letters").await?;
         let rows = dead_letters::rows(&fresh, &self.writer, Utc::now().timestamp_micros())?;
-        let rows = batches(dead_letters::schema(), vec![rows])?;
         let append = Append {
             writer: self.writer.clone(),
-            rows,
+            rows: batches(dead_letters::schema(), vec![rows]),
             ranges: touched,
         };
-        self.dead_letters.append(append).await.map(|_| ())
+        self.dead_letters.append(append).await?;
+        fail_point::pass("after_dead_letters").await
     }
 
     /// The offsets of `range` whose records this pipeline has in the dead letters.
@@ -176,10 +260,7 @@ fn read_offsets(batches: &[RecordBatch]) -> BTreeSet<i64> {
         .collect()
 }
 
-fn batches(schema: SchemaRef, rows: Vec<RecordBatch>) -> Result<SendableRecordBatchStream> {
-    let rows = rows.into_iter().map(Ok);
-    Ok(Box::pin(RecordBatchStreamAdapter::new(
-        schema,
-        stream::iter(rows),
-    )))
+fn batches(schema: SchemaRef, rows: Vec<RecordBatch>) -> SendableRecordBatchStream {
+    let rows = stream::iter(rows.into_iter().map(Ok));
+    Box::pin(RecordBatchStreamAdapter::new(schema, rows))
 }

@@ -1,18 +1,18 @@
 //! Records that do not reach the table: kept whole in `<table>__dlq` with their position and the
-//! reason, and looked for among rows when a query fails over one of them.
+//! reason.
 
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, Int32Builder, Int64Builder, RecordBatch, StringBuilder,
+    ArrayRef, AsArray, BinaryBuilder, Int32Builder, Int64Builder, RecordBatch, StringBuilder,
     TimestampMicrosecondBuilder,
 };
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimestampMicrosecondType};
 use arrow::json::LineDelimitedWriter;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::lineage;
-use crate::pipeline::transform::Transform;
+use crate::pipeline::batch::Origins;
 use crate::source::Reject;
 
 /// What the name of a dead-letter table ends with.
@@ -43,7 +43,7 @@ pub fn schema() -> SchemaRef {
 /// The rejects as rows of [`schema`].
 ///
 /// # Errors
-/// [`Kind::Internal`] when the columns do not fit, which would be a fault here.
+/// [`crate::error::Kind::Internal`] when the columns do not fit, which would be a fault here.
 pub fn rows(rejects: &[&Reject], pipeline: &str, at_us: i64) -> Result<RecordBatch> {
     let (mut topic, mut partition) = (StringBuilder::new(), Int32Builder::new());
     let (mut offset, mut timestamp) = (Int64Builder::new(), TimestampMicrosecondBuilder::new());
@@ -78,84 +78,37 @@ pub fn rows(rejects: &[&Reject], pipeline: &str, at_us: i64) -> Result<RecordBat
         .map_err(|error| Error::internal(format!("dead letters: {error}")))
 }
 
-/// Runs the query over `rows`, and when it fails over a value finds the rows at fault: what the
-/// other rows give, and those rows as rejects.
+/// The one record of `row` as a reject, with the bytes it was decoded from; where the stream keeps
+/// none, the row as JSON.
 ///
 /// # Errors
-/// Whatever is not the fault of single rows, such as running out of memory.
-pub async fn run_isolating(
-    transform: &Transform,
-    rows: Vec<RecordBatch>,
-) -> Result<(Vec<RecordBatch>, Vec<Reject>)> {
-    let failure = match transform.run(rows.clone()).await {
-        Ok(out) => match check_nulls(transform, &out) {
-            Ok(()) => return Ok((out, Vec::new())),
-            Err(error) => error,
-        },
-        Err(error) => error,
+/// [`crate::error::Kind::Internal`] when the row does not say where it came from.
+pub fn refused(row: &RecordBatch, raw: Option<&[u8]>, error: &Error) -> Result<Reject> {
+    let origins = Origins::of(row)?;
+    let raw = match raw {
+        Some(raw) => raw.to_vec(),
+        None => as_json(row)?,
     };
-    if failure.kind() != Kind::User {
-        return Err(failure);
-    }
-    let (mut out, mut rejects) = (Vec::new(), Vec::new());
-    // A stack of slices in reverse order, so that results keep the order of the rows.
-    let mut slices: Vec<RecordBatch> = rows.into_iter().rev().collect();
-    while let Some(slice) = slices.pop() {
-        let result = transform.run(vec![slice.clone()]).await;
-        let result = result.and_then(|out| check_nulls(transform, &out).map(|()| out));
-        match result {
-            Ok(batches) => out.extend(batches),
-            Err(error) if error.kind() != Kind::User => return Err(error),
-            Err(error) if slice.num_rows() == 1 => rejects.push(refused(&slice, &error)?),
-            Err(_) => {
-                let half = slice.num_rows() / 2;
-                slices.push(slice.slice(half, slice.num_rows() - half));
-                slices.push(slice.slice(0, half));
-            }
-        }
-    }
-    Ok((out, rejects))
-}
-
-/// A NULL in a NOT NULL column of the target is the row's fault.
-fn check_nulls(transform: &Transform, batches: &[RecordBatch]) -> Result<()> {
-    for batch in batches {
-        for (field, column) in transform.target().fields().iter().zip(batch.columns()) {
-            if !field.is_nullable() && column.null_count() > 0 {
-                let name = field.name();
-                return Err(Error::user(format!(
-                    "column \"{name}\" is NOT NULL and the value is NULL"
-                )));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// One decoded row as a reject: its bytes are the row as JSON, the record's own being gone.
-fn refused(row: &RecordBatch, error: &Error) -> Result<Reject> {
-    use arrow::array::AsArray;
-    use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
-    let fault = |what: &str| Error::internal(format!("a row came without {what}"));
-    let column = |name: &'static str| row.column_by_name(name).ok_or_else(|| fault(name));
-    let mut raw = Vec::new();
-    LineDelimitedWriter::new(&mut raw)
-        .write_batches(&[row])
-        .map_err(|error| Error::internal(format!("a row cannot be written as JSON: {error}")))?;
-    let topic = column(lineage::TOPIC)?
-        .as_string_opt::<i32>()
-        .ok_or_else(|| fault("a topic"))?;
-    let partition = column(lineage::PARTITION)?.as_primitive_opt::<Int32Type>();
-    let offset = column(lineage::OFFSET)?.as_primitive_opt::<Int64Type>();
-    let times = column(lineage::TIMESTAMP)?.as_primitive_opt::<TimestampMicrosecondType>();
+    let key = row.column_by_name(lineage::KEY);
+    let key = key.and_then(|keys| keys.as_binary_opt::<i32>());
+    let times = row.column_by_name(lineage::TIMESTAMP);
+    let times = times.and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
     Ok(Reject {
-        topic: topic.value(0).to_owned(),
-        partition: partition.ok_or_else(|| fault("a partition"))?.value(0),
-        offset: offset.ok_or_else(|| fault("an offset"))?.value(0),
+        topic: origins.topic(0).to_owned(),
+        partition: origins.partition(0),
+        offset: origins.offset(0),
         timestamp_us: times.and_then(|times| times.iter().next().flatten()),
-        key: None,
-        raw: Some(raw.trim_ascii_end().to_vec()),
+        key: key.and_then(|keys| keys.iter().next().flatten().map(<[u8]>::to_vec)),
+        raw: Some(raw),
         code: CODE_REFUSED,
         reason: error.message().to_owned(),
     })
+}
+
+fn as_json(row: &RecordBatch) -> Result<Vec<u8>> {
+    let mut json = Vec::new();
+    LineDelimitedWriter::new(&mut json)
+        .write_batches(&[row])
+        .map_err(|error| Error::internal(format!("a row cannot be written as JSON: {error}")))?;
+    Ok(json.trim_ascii_end().to_vec())
 }

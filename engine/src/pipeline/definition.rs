@@ -1,6 +1,10 @@
 //! A pipeline as its statement defines it, checked but not yet opened.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::config;
 use crate::error::{Error, Result};
@@ -12,9 +16,25 @@ use crate::statement::{self, CreatePipeline, Statement};
 pub struct Limits {
     /// Rows.
     pub rows_max: usize,
-    /// Bytes as read from the stream.
+    /// Bytes in memory.
     pub bytes_max: usize,
+    /// Pipelines that say nothing of their own share the bytes.
+    pub shared: bool,
 }
+
+impl Limits {
+    /// The bytes for each of `running` pipelines.
+    #[must_use]
+    pub fn bytes_for(self, running: usize) -> usize {
+        match self.shared {
+            true => (self.bytes_max / running.max(1)).max(BYTES_MIN.min(self.bytes_max)),
+            false => self.bytes_max,
+        }
+    }
+}
+
+/// What sharing leaves to a pipeline at least.
+const BYTES_MIN: usize = 8 << 20;
 
 /// Where a pipeline begins in partitions it has no position for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +43,16 @@ pub enum Start {
     Earliest,
     /// After the newest record.
     Latest,
+}
+
+/// What a pipeline does when the stream has given up records before they were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnGap {
+    /// It stops and says so.
+    #[default]
+    Stop,
+    /// It records the gap in a commit and goes on behind it.
+    Record,
 }
 
 /// A pipeline's definition.
@@ -40,7 +70,16 @@ pub struct PipelineDefinition {
     pub max_latency: Duration,
     /// Where to begin; `None` leaves it to the stream's own option.
     pub start: Option<Start>,
+    /// What to do about records that are gone.
+    pub on_gap: OnGap,
+    /// The column of the target that says when something happened.
+    pub event_time: Option<String>,
+    /// The options that change what is stored, as written.
+    options: BTreeMap<String, String>,
 }
+
+/// The options that change what is stored; another value is another definition.
+const DEFINING: [&str; 3] = ["event_time", "on_gap", "start"];
 
 impl PipelineDefinition {
     /// Checks what `create` says; options it does not set come from `defaults`.
@@ -58,8 +97,10 @@ impl PipelineDefinition {
         let mut limits = Limits {
             rows_max: defaults.max_rows,
             bytes_max: usize::try_from(defaults.max_bytes.as_u64()).unwrap_or(usize::MAX),
+            shared: true,
         };
         let (mut max_latency, mut start) = (defaults.max_latency, None);
+        let (mut on_gap, mut event_time) = (OnGap::default(), None);
         for (key, value) in options {
             let wrong = |error: Error| error.context(format!("option \"{key}\" of \"{name}\""));
             match key.as_str() {
@@ -68,13 +109,19 @@ impl PipelineDefinition {
                 "max_bytes" => {
                     let size = config::parse_size(value).map_err(wrong)?.as_u64();
                     limits.bytes_max = usize::try_from(size).unwrap_or(usize::MAX);
+                    limits.shared = false;
                 }
                 "start" => start = Some(beginning(value).map_err(wrong)?),
+                "on_gap" => on_gap = gap(value).map_err(wrong)?,
+                "event_time" => event_time = Some(value.clone()),
                 _ => {
                     return Err(Error::user(format!(
                         "pipeline \"{name}\" has no option \"{key}\""
                     ))
-                    .hint("valid options are max_latency, max_rows, max_bytes, start"));
+                    .hint(
+                        "valid options are max_latency, max_rows, max_bytes, start, on_gap, \
+                         event_time",
+                    ));
                 }
             }
         }
@@ -87,6 +134,11 @@ impl PipelineDefinition {
                 .hint("write CREATE PIPELINE name AS INSERT INTO table SELECT ... FROM stream")
         })?;
         let (name, body) = (name.clone(), body.clone());
+        let options = options
+            .iter()
+            .filter(|(key, _)| DEFINING.contains(&key.as_str()))
+            .map(|(key, value)| (key.clone(), spelled(key, value)))
+            .collect();
         Ok(Self {
             name,
             body,
@@ -94,7 +146,31 @@ impl PipelineDefinition {
             limits,
             max_latency,
             start,
+            on_gap,
+            event_time,
+            options,
         })
+    }
+
+    /// The definition in the one form that is kept with the table and compared: the body as the
+    /// parser prints it, so that white space, comments and the case of keywords make no difference,
+    /// the options that change what is stored, and a hash of both.
+    ///
+    /// # Errors
+    /// When the body cannot be parsed, which would be a fault here.
+    pub fn registered(&self) -> Result<String> {
+        let body = match statement::parse(&self.body)? {
+            Statement::Sql(parsed) => parsed.to_string(),
+            _ => return Err(Error::internal("the body of a pipeline is no SQL")),
+        };
+        let defining = json!({ "body": body, "options": self.options });
+        let hash = Sha256::digest(defining.to_string().as_bytes());
+        let value = json!({
+            "sha256": format!("{hash:x}"),
+            "body": body,
+            "options": self.options,
+        });
+        Ok(value.to_string())
     }
 }
 
@@ -102,6 +178,25 @@ fn positive(text: &str) -> Result<usize> {
     match text.parse() {
         Ok(number) if number > 0 => Ok(number),
         _ => Err(Error::user(format!("\"{text}\" is not a number above 0"))),
+    }
+}
+
+/// An option's value as it is compared: words in lower case, names of columns as they are.
+fn spelled(key: &str, value: &str) -> String {
+    match key {
+        "event_time" => value.to_owned(),
+        _ => value.to_lowercase(),
+    }
+}
+
+fn gap(text: &str) -> Result<OnGap> {
+    match text.to_lowercase().as_str() {
+        "stop" => Ok(OnGap::Stop),
+        "record" => Ok(OnGap::Record),
+        _ => Err(
+            Error::user(format!("\"{text}\" says nothing of records that are gone"))
+                .hint("use 'stop' or 'record'"),
+        ),
     }
 }
 

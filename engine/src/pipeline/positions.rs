@@ -3,18 +3,57 @@
 
 use std::collections::BTreeMap;
 
+use chrono::Utc;
 use datafusion::physical_plan::EmptyRecordBatchStream;
 
-use crate::error::{Error, Result};
-use crate::pipeline::definition::Start;
+use crate::error::{Error, Kind, Result};
+use crate::pipeline::definition::{OnGap, Start};
 use crate::source::{Offered, Partition};
+use crate::statement::quote;
 use crate::table::{Append, CommitRange, Table};
+
+/// How often partitions are claimed while others commit in between.
+const ATTEMPTS: u32 = 8;
+/// Partitions found this long after a pipeline began are new to the stream.
+const BEGINNING_US: i64 = 60_000_000;
 
 /// The next offset of each owned partition, in the target and in its dead letters.
 #[derive(Debug, Clone, Default)]
 pub struct Positions {
     next: BTreeMap<Partition, i64>,
     dead_letters: BTreeMap<Partition, i64>,
+    /// Dead letters below were written under another identity of the partition.
+    before: BTreeMap<Partition, i64>,
+}
+
+/// Who takes partitions over, and how it begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Taker<'a> {
+    /// The pipeline.
+    pub writer: &'a str,
+    /// The target.
+    pub table: &'a dyn Table,
+    /// The target's dead letters.
+    pub dead_letters: &'a dyn Table,
+    /// Where to begin where no position is stored; `None` leaves it to the stream.
+    pub start: Option<Start>,
+    /// What to do about records that are gone.
+    pub on_gap: OnGap,
+}
+
+/// One partition taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// The offset to read next.
+    pub next: i64,
+    /// Records before it that were recorded as gone.
+    pub gap: u64,
+}
+
+/// What is to be committed for one partition before it is read.
+enum Step {
+    Read(i64),
+    Commit(CommitRange),
 }
 
 impl Positions {
@@ -28,6 +67,13 @@ impl Positions {
     #[must_use]
     pub fn dead_letters(&self, partition: &Partition) -> Option<i64> {
         self.dead_letters.get(partition).copied()
+    }
+
+    /// Dead letters of `partition` at this offset and beyond are certainly not stored yet.
+    #[must_use]
+    pub fn new_from(&self, partition: &Partition) -> Option<i64> {
+        let stored = self.dead_letters.get(partition).copied();
+        stored.max(self.before.get(partition).copied())
     }
 
     /// Moves on over a cut that is being committed.
@@ -46,112 +92,207 @@ impl Positions {
         for partition in partitions {
             self.next.remove(partition);
             self.dead_letters.remove(partition);
+            self.before.remove(partition);
         }
     }
 
-    /// Takes over `offered`: reads their positions, and claims those that have none by committing
-    /// where they start before the first record is read. Without the claim, a pipeline that starts
-    /// at the newest record would skip what arrives between a crash and its restart.
+    /// Takes over `offered`: reads their positions, and commits before the first record is read
+    /// what must be known of them: where those begin that have no position, so that a pipeline that
+    /// starts at the newest record skips nothing between a crash and its restart; which records are
+    /// gone; which identity a partition has now.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Conflict`] when a stored position is outside what the stream still
-    /// has.
-    pub async fn take_over(
-        &mut self,
-        writer: &str,
-        tables: (&dyn Table, &dyn Table),
-        offered: &[Offered],
-        start: Option<Start>,
-    ) -> Result<Vec<i64>> {
-        let partitions: Vec<Partition> = offered.iter().map(|o| o.partition.clone()).collect();
-        let stored = tables.0.offsets(writer, &partitions).await?;
-        let rejected = tables.1.offsets(writer, &partitions).await?;
-        // Partitions found later are read from their beginning: what arrived before they were
-        // found is not old.
-        let began = match stored.iter().any(Option::is_none) {
-            true => tables
-                .0
-                .commits()
-                .await?
-                .iter()
-                .any(|commit| commit.writer == writer),
-            false => true,
-        };
-        let (mut positions, mut claims) = (Vec::new(), Vec::new());
-        for (offer, stored) in offered.iter().zip(stored) {
-            let begin = match start {
-                _ if began => offer.low,
-                Some(Start::Earliest) => offer.low,
-                Some(Start::Latest) => offer.high,
-                None => offer.start,
-            };
-            match stored {
-                Some(position) => positions.push(check_extent(offer, position)?),
-                None => {
-                    positions.push(begin);
-                    claims.push(claim(&offer.partition, begin));
-                }
+    /// [`Kind::Conflict`] when a stored position is outside what the stream still has.
+    pub async fn take_over(&mut self, taker: Taker<'_>, offered: &[Offered]) -> Result<Vec<Taken>> {
+        let mut gaps = vec![0; offered.len()];
+        for _ in 0..ATTEMPTS {
+            let steps = taker.plan(offered).await?;
+            let ranges: Vec<CommitRange> = steps.iter().filter_map(Step::range).collect();
+            if ranges.is_empty() {
+                self.dead_letters_of(taker, offered).await?;
+                return Ok(self.own(offered, &steps, &gaps));
             }
-        }
-        if !claims.is_empty() {
-            let schema = tables.0.schema().await?;
-            let rows = Box::pin(EmptyRecordBatchStream::new(schema));
+            let rows = Box::pin(EmptyRecordBatchStream::new(taker.table.schema().await?));
+            let writer = taker.writer.to_owned();
             let append = Append {
-                writer: writer.to_owned(),
+                writer,
                 rows,
-                ranges: claims,
+                ranges,
             };
-            tables.0.append(append).await?;
-        }
-        for ((partition, position), dead) in partitions.into_iter().zip(&positions).zip(rejected) {
-            if let Some(dead) = dead {
-                self.dead_letters.insert(partition.clone(), dead);
+            match taker.table.append(append).await {
+                Ok(_) => {
+                    for (gap, step) in gaps.iter_mut().zip(&steps) {
+                        *gap += step.range().map_or(0, |range| range.gap);
+                    }
+                }
+                // Whoever was first: the newest version says how to go on.
+                Err(error) if error.kind() == Kind::Conflict => {}
+                Err(error) => return Err(error),
             }
-            self.next.insert(partition, *position);
         }
-        Ok(positions)
+        Err(Error::conflict(format!(
+            "others keep moving the offsets of pipeline \"{}\"",
+            taker.writer
+        ))
+        .hint("another pipeline of this name writes to the same table; give one another name"))
+    }
+
+    fn own(&mut self, offered: &[Offered], steps: &[Step], gaps: &[u64]) -> Vec<Taken> {
+        let mut taken = Vec::new();
+        for ((offer, step), gap) in offered.iter().zip(steps).zip(gaps) {
+            if let Step::Read(next) = step {
+                self.next.insert(offer.partition.clone(), *next);
+                taken.push(Taken {
+                    next: *next,
+                    gap: *gap,
+                });
+            }
+        }
+        taken
+    }
+
+    async fn dead_letters_of(&mut self, taker: Taker<'_>, offered: &[Offered]) -> Result<()> {
+        let partitions: Vec<Partition> = offered.iter().map(|o| o.partition.clone()).collect();
+        let former: Vec<Partition> = offered.iter().map(former).collect();
+        let stored = taker.dead_letters.offsets(taker.writer, &partitions);
+        let stored = stored.await?;
+        let before = match offered.iter().any(|offer| offer.formerly.is_some()) {
+            true => taker.dead_letters.offsets(taker.writer, &former).await?,
+            false => vec![None; offered.len()],
+        };
+        for ((partition, stored), before) in partitions.into_iter().zip(stored).zip(before) {
+            if let Some(before) = before {
+                self.before.insert(partition.clone(), before);
+            }
+            if let Some(stored) = stored {
+                self.dead_letters.insert(partition, stored);
+            }
+        }
+        Ok(())
     }
 }
 
-fn claim(partition: &Partition, to: i64) -> CommitRange {
-    let partition = partition.clone();
-    CommitRange {
-        partition,
-        from: None,
-        to,
-        stored: 0,
-        rejected: 0,
-        filtered: 0,
-        missing: 0,
+impl Step {
+    fn range(&self) -> Option<CommitRange> {
+        match self {
+            Self::Read(_) => None,
+            Self::Commit(range) => Some(range.clone()),
+        }
     }
 }
 
-/// A position outside the stream means that records are gone, or that this is another stream.
-fn check_extent(offer: &Offered, position: i64) -> Result<i64> {
-    let Offered {
-        partition,
-        low,
-        high,
-        ..
-    } = offer;
-    if position < *low {
+impl Taker<'_> {
+    /// One step for each of `offered`.
+    async fn plan(&self, offered: &[Offered]) -> Result<Vec<Step>> {
+        let partitions: Vec<Partition> = offered.iter().map(|o| o.partition.clone()).collect();
+        let stored = self.table.offsets(self.writer, &partitions).await?;
+        let former: Vec<Partition> = offered.iter().map(former).collect();
+        let renamed = |(offer, stored): (&Offered, &Option<i64>)| {
+            stored.is_none() && offer.formerly.is_some()
+        };
+        let before = match offered.iter().zip(&stored).any(renamed) {
+            true => self.table.offsets(self.writer, &former).await?,
+            false => vec![None; offered.len()],
+        };
+        let fresh =
+            |(stored, before): (&Option<i64>, &Option<i64>)| stored.is_none() && before.is_none();
+        let unclaimed = stored.iter().zip(&before).any(fresh);
+        let late = unclaimed && self.is_late(offered, &stored).await?;
+        let mut steps = Vec::with_capacity(offered.len());
+        for ((offer, stored), before) in offered.iter().zip(stored).zip(before) {
+            steps.push(match (stored, before) {
+                (Some(position), _) => self.go_on(offer, position)?,
+                (None, Some(position)) => {
+                    // Where the stored position cannot be read, this says why.
+                    self.go_on(offer, position)?;
+                    claim(offer, position)
+                }
+                (None, None) if late => claim(offer, offer.low),
+                (None, None) => claim(offer, self.beginning(offer)),
+            });
+        }
+        Ok(steps)
+    }
+
+    fn beginning(&self, offer: &Offered) -> i64 {
+        match self.start {
+            Some(Start::Earliest) => offer.low,
+            Some(Start::Latest) => offer.high,
+            None => offer.start,
+        }
+    }
+
+    /// Whether the pipeline began long ago: partitions found later are read from their first
+    /// record, as what arrived before they were found is not old.
+    async fn is_late(&self, offered: &[Offered], stored: &[Option<i64>]) -> Result<bool> {
+        if offered
+            .iter()
+            .all(|offer| self.beginning(offer) == offer.low)
+        {
+            return Ok(true);
+        }
+        let long_ago = Utc::now().timestamp_micros() - BEGINNING_US;
+        let commits = self.table.commits().await?;
+        let mut own = commits.iter().filter(|commit| commit.writer == self.writer);
+        Ok(match own.next() {
+            Some(first) => first.timestamp_us < long_ago,
+            // The log of long ago may be gone.
+            None => stored.iter().any(Option::is_some),
+        })
+    }
+
+    /// A position outside the stream means that records are gone, or that this is another stream.
+    fn go_on(&self, offer: &Offered, position: i64) -> Result<Step> {
+        let Offered {
+            partition,
+            low,
+            high,
+            ..
+        } = offer;
+        if position > *high {
+            let name = quote(self.writer);
+            return Err(Error::conflict(format!(
+                "{partition} ends at offset {high} and offset {position} comes next"
+            ))
+            .hint(format!(
+                "the stream was truncated or made anew; if it was made anew, read it by a pipeline \
+                 of another name; if it lost its last records, ALTER PIPELINE {name} REWIND TO \
+                 OFFSET {high} goes on from its end, and reads other partitions again from that \
+                 offset too"
+            )));
+        }
+        if position >= *low {
+            return Ok(Step::Read(position));
+        }
         let gone = low - position;
-        return Err(Error::conflict(format!(
-            "{gone} records of {partition} are gone: offset {position} comes next and the oldest \
-             left is {low}"
-        ))
-        .hint(
-            "the stream's retention is shorter than the pause; lengthen it, or make a pipeline of \
-             another name",
-        ));
+        if self.on_gap == OnGap::Stop {
+            return Err(Error::conflict(format!(
+                "{gone} records of {partition} are gone: offset {position} comes next and the \
+                 oldest left is {low}"
+            ))
+            .hint(
+                "the stream's retention is shorter than the pause; lengthen it, and to go on \
+                 CREATE OR REPLACE the pipeline WITH (on_gap = 'record'), or make one of another \
+                 name",
+            ));
+        }
+        let range = CommitRange::empty(partition.clone(), Some(position), *low);
+        Ok(Step::Commit(CommitRange {
+            gap: u64::try_from(gone).unwrap_or(0),
+            ..range
+        }))
     }
-    if position > *high {
-        return Err(Error::conflict(format!(
-            "{partition} ends at offset {high} and offset {position} comes next"
-        ))
-        .hint(
-            "the stream was truncated or made anew; make a pipeline of another name to read it",
-        ));
+}
+
+fn claim(offer: &Offered, to: i64) -> Step {
+    Step::Commit(CommitRange::empty(offer.partition.clone(), None, to))
+}
+
+/// The partition under the identity that it may have had.
+fn former(offer: &Offered) -> Partition {
+    let mut partition = offer.partition.clone();
+    if let Some(identity) = &offer.formerly {
+        partition.identity.clone_from(identity);
     }
-    Ok(position)
+    partition
 }

@@ -25,11 +25,11 @@ struct Extent {
 ///
 /// # Errors
 /// [`crate::error::Kind::User`] when the pipeline has read nothing, or nothing lies beyond `to`.
-pub async fn rewind(runner: &Runner, context: &SessionContext, to: &RewindTo) -> Result<()> {
-    let (writer, table) = (&runner.committer.writer, &runner.committer.table);
-    let extents = extents(runner).await?;
+pub async fn rewind(opened: &Runner, context: &SessionContext, to: &RewindTo) -> Result<()> {
+    let (writer, table) = (&opened.committer.writer, &opened.committer.table);
+    let extents = extents(opened).await?;
     let times = match to {
-        RewindTo::Timestamp(time) => offsets_since(runner, context, time).await?,
+        RewindTo::Timestamp(time) => offsets_since(opened, context, time).await?,
         RewindTo::Earliest | RewindTo::Offset(_) => BTreeMap::new(),
     };
     let ranges: Vec<CommitRange> = extents
@@ -42,17 +42,7 @@ pub async fn rewind(runner: &Runner, context: &SessionContext, to: &RewindTo) ->
                 RewindTo::Timestamp(_) => times.get(&key).copied().unwrap_or(next),
             };
             let to = to.max(first);
-            let from = Some(next);
-            let (stored, rejected, filtered, missing) = (0, 0, 0, 0);
-            let range = CommitRange {
-                partition,
-                from,
-                to,
-                stored,
-                rejected,
-                filtered,
-                missing,
-            };
+            let range = CommitRange::empty(partition, Some(next), to);
             (to < next).then_some(range)
         })
         .collect();
@@ -73,42 +63,72 @@ pub async fn rewind(runner: &Runner, context: &SessionContext, to: &RewindTo) ->
         .map(|_| ())
 }
 
-async fn extents(runner: &Runner) -> Result<BTreeMap<Partition, Extent>> {
-    let writer = &runner.committer.writer;
+/// How far the pipeline has read, partition by partition, as the commits that the table remembers
+/// say.
+async fn extents(opened: &Runner) -> Result<BTreeMap<Partition, Extent>> {
+    let (writer, table) = (&opened.committer.writer, &opened.committer.table);
     let mut extents: BTreeMap<Partition, Extent> = BTreeMap::new();
-    for commit in runner.committer.table.commits().await? {
+    for commit in table.commits().await? {
         if &commit.writer != writer {
             continue;
         }
         for range in commit.ranges {
-            let first = range.from.unwrap_or(range.to).min(range.to);
-            let extent = Extent {
-                first,
-                next: range.to,
-            };
-            let known = extents.entry(range.partition).or_insert(extent);
+            let mut first = range.from.unwrap_or(range.to).min(range.to);
+            if range.from.is_none()
+                && let Some(former) = former(&extents, &range)
+            {
+                // The same records under another name are not read again twice.
+                first = extents.remove(&former).map_or(first, |extent| extent.first);
+            }
+            let next = range.to;
+            let known = extents
+                .entry(range.partition)
+                .or_insert(Extent { first, next });
             known.first = known.first.min(first);
-            known.next = range.to;
+            known.next = next;
         }
+    }
+    let partitions: Vec<Partition> = extents.keys().cloned().collect();
+    let stored = table.offsets(writer, &partitions).await?;
+    for (extent, stored) in extents.values_mut().zip(stored) {
+        extent.next = stored.unwrap_or(extent.next);
     }
     Ok(extents)
 }
 
+/// The identity that the partition of `claim` had until then.
+fn former(extents: &BTreeMap<Partition, Extent>, claim: &CommitRange) -> Option<Partition> {
+    let Partition {
+        topic,
+        identity,
+        index,
+    } = &claim.partition;
+    let mut all = extents.iter();
+    let found = all.find(|(other, extent)| {
+        (&other.topic, other.index) == (topic, *index)
+            && &other.identity != identity
+            && extent.next == claim.to
+    });
+    found.map(|(partition, _)| partition.clone())
+}
+
 /// The first stored offset at `time` or later, by topic and partition.
 async fn offsets_since(
-    runner: &Runner,
+    opened: &Runner,
     context: &SessionContext,
     time: &str,
 ) -> Result<BTreeMap<(String, i32), i64>> {
     let [topic, partition, offset, produced] = lineage::NAMES;
-    let table = quote(&runner.definition.insert.table);
+    let table = quote(&opened.definition.insert.table);
     let time = time.replace('\'', "''");
     let sql = format!(
         "SELECT arrow_cast({topic}, 'Utf8') t, {partition} p, min({offset}) o FROM {table} \
          WHERE {produced} >= TIMESTAMP '{time}' GROUP BY {topic}, {partition}"
     );
+    let context = context.clone();
+    let query = async move { Ok(context.sql(&sql).await?.collect().await?) };
     let mut offsets = BTreeMap::new();
-    for batch in context.sql(&sql).await?.collect().await? {
+    for batch in opened.committer.cpu.run(query).await? {
         let fault = || Error::internal("offsets came with other columns");
         let column = |name| batch.column_by_name(name).ok_or_else(fault);
         let topics = column("t")?.as_string_opt::<i32>().ok_or_else(fault)?;

@@ -1,25 +1,31 @@
-//! Step 3: a pipeline's SELECT, planned once and run for each cut.
+//! Step 3: a pipeline's SELECT, planned once and run for each slice of a cut.
 
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::context::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::execution_plan::reset_plan_states;
-use datafusion::physical_plan::{ExecutionPlan, collect};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
-
+use futures::StreamExt;
 use tokio::sync::Mutex;
 
-use crate::error::Result;
-use crate::insert::{InsertInto, align};
+use crate::error::{Error, Result};
+use crate::insert::{EXTRA, InsertInto, Target, align};
+use crate::lineage;
+use crate::pipeline::batch::bytes_of_rows;
 use crate::pipeline::carry::{carry, stream_of};
+use crate::source::Wanted;
 use crate::stream_table::{Inlet, StreamTable};
+
+/// Bytes that one run may give; more than that is asked for in smaller runs.
+pub const RUN_BYTES_MAX: usize = 128 << 20;
 
 /// A planned SELECT whose stream is fed by hand.
 pub struct Transform {
@@ -31,6 +37,10 @@ pub struct Transform {
     /// One run at a time: a run that is being given up must not take the rows of the next.
     running: Mutex<()>,
     target: SchemaRef,
+    wanted: Wanted,
+    /// Names of the target's columns that the query gives values for.
+    given: Vec<String>,
+    passes_extra: bool,
 }
 
 impl fmt::Debug for Transform {
@@ -59,40 +69,76 @@ impl Transform {
         let stream = stream_of(&plan)?;
         let inlet = Inlet::default();
         let carried = carry(&plan, Some(&inlet))?;
-        let logical = align(carried, &insert.table, &insert.columns, target)?;
+        let columns = match stream.source().evolves() && insert.columns.is_empty() {
+            true => columns_before(&carried, insert, target),
+            false => insert.columns.clone(),
+        };
+        let into = Target {
+            columns: &columns,
+            ..insert.target(target)
+        };
+        let logical = align(carried, into)?;
         let planned = physical(&state, &logical).await?;
         let physical = if asks_the_time(&logical)? {
             None
         } else {
             Some(planned)
         };
+        let (given, passes_extra) = outputs(&logical);
+        let wanted = wanted(&state.optimize(&logical)?)?;
         let target = Arc::clone(target);
-        Ok((
-            stream,
-            Self {
-                context,
-                logical,
-                physical,
-                inlet,
-                running: Mutex::default(),
-                target,
-            },
-        ))
+        let transform = Self {
+            context,
+            logical,
+            physical,
+            inlet,
+            running: Mutex::default(),
+            target,
+            wanted,
+            given,
+            passes_extra,
+        };
+        Ok((stream, transform))
     }
 
-    /// Runs the SELECT over `rows`; the result is in the target's schema, in the order of the rows.
+    /// The plan for the runs over one cut, which all have the same time of day.
     ///
     /// # Errors
-    /// What an expression finds wrong with a value. Nothing is kept; the rows may be tried again.
-    pub async fn run(&self, rows: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
-        let plan = match &self.physical {
-            // A run of its own: metrics of past runs would add up for ever.
-            Some(plan) => reset_plan_states(Arc::clone(plan))?,
-            None => physical(&self.context.state(), &self.logical).await?,
-        };
+    /// When it cannot be planned.
+    pub async fn begin(&self) -> Result<Arc<dyn ExecutionPlan>> {
+        match &self.physical {
+            Some(plan) => Ok(Arc::clone(plan)),
+            None => physical(&self.context.state(), &self.logical).await,
+        }
+    }
+
+    /// Runs `plan` over `rows`; the result is in the target's schema, in the order of the rows.
+    ///
+    /// # Errors
+    /// What an expression finds wrong with a value, or [`crate::error::Kind::Limit`] when the
+    /// result is too large. Nothing is kept; the rows may be tried again.
+    pub async fn run(
+        &self,
+        plan: &Arc<dyn ExecutionPlan>,
+        rows: Vec<RecordBatch>,
+    ) -> Result<Vec<RecordBatch>> {
+        // A run of its own: metrics of past runs would add up for ever.
+        let plan = reset_plan_states(Arc::clone(plan))?;
+        let records: usize = rows.iter().map(RecordBatch::num_rows).sum();
         let _alone = self.running.lock().await;
         self.inlet.fill(rows);
-        Ok(collect(plan, self.context.task_ctx()).await?)
+        let mut stream = execute_stream(plan, self.context.task_ctx())?;
+        let (mut result, mut bytes) = (Vec::new(), 0);
+        while let Some(batch) = stream.next().await {
+            let batch = batch?;
+            bytes += bytes_of_rows(&batch);
+            result.push(batch);
+            let made: usize = result.iter().map(RecordBatch::num_rows).sum();
+            if bytes > RUN_BYTES_MAX && made > 1 {
+                return Err(too_much(records));
+            }
+        }
+        Ok(result)
     }
 
     /// The session it is planned in.
@@ -105,6 +151,33 @@ impl Transform {
     #[must_use]
     pub fn target(&self) -> &SchemaRef {
         &self.target
+    }
+
+    /// What the query reads beside a record's declared columns.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        self.wanted
+    }
+
+    /// The target's columns that the query gives values for; the others are NULL.
+    #[must_use]
+    pub fn given(&self) -> &[String] {
+        &self.given
+    }
+
+    /// Whether the target's column of undeclared keys gets them as the stream has them.
+    #[must_use]
+    pub fn passes_extra(&self) -> bool {
+        self.passes_extra
+    }
+}
+
+/// Too much of one record is the record's fault, too much of several is asked for in smaller runs.
+fn too_much(records: usize) -> Error {
+    let made = format!("the query makes more than {} MiB of", RUN_BYTES_MAX >> 20);
+    match records {
+        0 | 1 => Error::user(format!("{made} one record")),
+        _ => Error::limit(format!("{made} {records} records")),
     }
 }
 
@@ -127,4 +200,103 @@ fn asks_the_time(plan: &LogicalPlan) -> Result<bool> {
         Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(found)
+}
+
+/// The columns that a query gives to a table which grows columns at its end: the first ones.
+fn columns_before(query: &LogicalPlan, insert: &InsertInto, target: &Schema) -> Vec<String> {
+    let beside = [EXTRA, lineage::KEY, lineage::HEADERS];
+    let by_name = |name: &str| {
+        lineage::is_lineage(name) || (beside.contains(&name) && !insert.named.contains(name))
+    };
+    let outputs: Vec<&str> = query
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
+    let given = outputs.iter().filter(|name| !by_name(name)).count();
+    let taken = |name: &&String| {
+        let matched = by_name(name) && outputs.contains(&name.as_str());
+        !matched && !lineage::is_lineage(name)
+    };
+    let names = target.fields().iter().map(|field| field.name());
+    let all: Vec<String> = names.filter(taken).cloned().collect();
+    // Too few columns, or one that must have a value, are for the matching to refuse.
+    let rest = all.get(given..).unwrap_or_default();
+    let nullable = |name: &String| {
+        target
+            .field_with_name(name)
+            .is_ok_and(|field| field.is_nullable())
+    };
+    if given == 0 || !rest.iter().all(nullable) {
+        return Vec::new();
+    }
+    all.into_iter().take(given).collect()
+}
+
+/// The columns of `plan`, the last projection onto a target, that are not always NULL, and whether
+/// the column of undeclared keys is the stream's own.
+fn outputs(plan: &LogicalPlan) -> (Vec<String>, bool) {
+    let LogicalPlan::Projection(projection) = plan else {
+        return (Vec::new(), false);
+    };
+    let (mut given, mut passes) = (Vec::new(), false);
+    for (expr, field) in projection.expr.iter().zip(projection.schema.fields()) {
+        let inner = match expr {
+            Expr::Alias(alias) => alias.expr.as_ref(),
+            other => other,
+        };
+        let inner = match inner {
+            Expr::Cast(cast) => cast.expr.as_ref(),
+            other => other,
+        };
+        match inner {
+            Expr::Literal(value, _) if value.is_null() => continue,
+            Expr::Column(column) if field.name() == EXTRA => {
+                passes = comes_from_stream(&projection.input, column.name());
+            }
+            _ => {}
+        }
+        given.push(field.name().clone());
+    }
+    (given, passes)
+}
+
+/// Whether the output `name` of `plan` is the stream's column of undeclared keys as it is.
+fn comes_from_stream(plan: &LogicalPlan, name: &str) -> bool {
+    match plan {
+        LogicalPlan::TableScan(_) => name == EXTRA,
+        LogicalPlan::Projection(projection) => {
+            let fields = projection.schema.fields().iter();
+            let mut outputs = projection.expr.iter().zip(fields);
+            let output = outputs.find(|(_, field)| field.name() == name);
+            let inner = match output.map(|(expr, _)| expr) {
+                Some(Expr::Alias(alias)) => Some(alias.expr.as_ref()),
+                other => other,
+            };
+            match inner {
+                Some(Expr::Column(column)) => comes_from_stream(&projection.input, column.name()),
+                _ => false,
+            }
+        }
+        other => other
+            .inputs()
+            .first()
+            .is_some_and(|input| comes_from_stream(input, name)),
+    }
+}
+
+/// What `plan`, optimized, reads of the stream.
+fn wanted(plan: &LogicalPlan) -> Result<Wanted> {
+    let mut wanted = Wanted::default();
+    plan.apply(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let fields = scan.projected_schema.fields();
+            let reads = |name: &str| fields.iter().any(|field| field.name() == name);
+            wanted.key |= reads(lineage::KEY);
+            wanted.headers |= reads(lineage::HEADERS);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(wanted)
 }

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use sluice_engine::error::Result;
 
+use super::dlq::DlqArgs;
 use super::functions::FunctionsArgs;
 use super::logging;
 use super::serve::ServeArgs;
 use super::sql::SqlArgs;
+use super::table::TableArgs;
 use super::verify::VerifyArgs;
 use crate::demo::{self, DemoArgs};
 
@@ -47,6 +49,10 @@ enum Mode {
     Demo(Box<DemoArgs>),
     /// Prove that a table holds every record of its topics once
     Verify(Box<VerifyArgs>),
+    /// List, show and replay dead letters: records that did not reach their table
+    Dlq(Box<DlqArgs>),
+    /// Maintain a table by hand
+    Table(Box<TableArgs>),
     /// Show the SQL functions
     Functions(FunctionsArgs),
 }
@@ -69,6 +75,8 @@ impl Cli {
             Mode::Sql(args) => Box::pin(args.run()).await,
             Mode::Demo(args) => Box::pin(demo::run(*args)).await.map(|()| ExitCode::SUCCESS),
             Mode::Verify(args) => Box::pin(args.run()).await,
+            Mode::Dlq(args) => Box::pin(args.run()).await,
+            Mode::Table(args) => Box::pin(args.run()).await,
             Mode::Functions(args) => args.run().await,
         }
     }

@@ -15,6 +15,9 @@ use tempfile::TempDir;
 use super::reply::Reply;
 use crate::compose;
 
+/// The data directory unless another is named.
+pub(crate) const DATA: &str = "./sluice-data";
+
 /// A session on an engine of its own. Pipelines are not started.
 #[derive(Debug)]
 pub(crate) struct Local {
@@ -25,12 +28,13 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// Opens the data directory `data`, or with `None` a temporary one that leaves nothing behind.
+    /// Opens the data directory `data`, or with `None` a temporary one that leaves nothing behind;
+    /// settings come from the file `config`, where one is named, and the environment.
     ///
     /// # Errors
-    /// When another process owns the directory, or a setting in the environment is wrong.
-    pub(crate) async fn open(data: Option<&Path>) -> Result<Self> {
-        let config = Config::load(None, Config::environment(), toml::Table::new())?;
+    /// When another process owns the directory, or a setting is wrong.
+    pub(crate) async fn open(data: Option<&Path>, config: Option<&Path>) -> Result<Self> {
+        let config = Config::load(config, Config::environment(), toml::Table::new())?;
         let folder = match data {
             Some(_) => None,
             None => Some(temporary()?),

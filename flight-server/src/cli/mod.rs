@@ -14,7 +14,8 @@
 //! | `progress` | the line that says how far a long query is |
 //! | `run` | one statement, from its text to its last row |
 //! | `prompt` | `sluice sql` on a terminal |
-//! | `functions`, `sql`, `serve`, `verify` | the modes of these names |
+//! | `literal` | values as SQL text |
+//! | `functions`, `sql`, `serve`, `verify`, `dlq`, `table` | the modes of these names |
 //! | `command` | the arguments, and the way to the mode |
 
 pub mod exit;
@@ -46,6 +47,11 @@ mod sql;
 mod serve;
 
 mod verify;
+
+mod literal;
+
+mod dlq;
+mod table;
 
 mod command;
 

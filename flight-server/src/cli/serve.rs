@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use toml::{Table, Value};
 use tracing::{info, warn};
 
+use super::local::DATA;
 use super::output::print;
 use super::script::{self, Statement};
 use super::signals::Signals;
@@ -26,8 +27,6 @@ use super::target::read_token;
 use crate::compose;
 use crate::server::{self, Running, ServerOptions};
 
-/// The data directory unless another is named.
-pub(crate) const DATA: &str = "./sluice-data";
 /// What pipelines and calls get to finish; whoever sent SIGTERM may kill after ten seconds.
 const END_MAX: Duration = Duration::from_secs(9);
 

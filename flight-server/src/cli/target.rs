@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use sluice_engine::error::{Error, Result};
 
-use super::local::Local;
+use super::local::{DATA, Local};
 use super::remote::{Access, Address, Remote};
 use super::reply::Reply;
 
@@ -19,6 +19,10 @@ pub(crate) struct Target {
     /// The data directory to open in this process; no server may be using it
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+
+    /// Settings to read; the environment (SLUICE__SECTION__KEY) goes over them
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "url")]
+    config: Option<PathBuf>,
 
     /// The server's token
     #[arg(
@@ -48,13 +52,34 @@ pub(crate) enum Place {
 }
 
 impl Target {
+    /// The same with the usual data directory where neither a server nor another one is named. It
+    /// must be there: a wrong path would make a new one, without the table.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) fn existing(mut self) -> Result<Self> {
+        if self.url.is_some() {
+            return Ok(self);
+        }
+        let data = self.data.get_or_insert_with(|| DATA.into());
+        if data.is_dir() {
+            return Ok(self);
+        }
+        let shown = data.display();
+        Err(
+            Error::not_found(format!("there is no data directory \"{shown}\""))
+                .hint("name it after --data, or ask the server that has it by --url"),
+        )
+    }
+
     /// Opens the engine or the connection.
     ///
     /// # Errors
     /// When another process owns the data directory, or the server cannot be reached.
     pub(crate) async fn open(self) -> Result<Place> {
         let Some(address) = self.url else {
-            return Ok(Place::Local(Local::open(self.data.as_deref()).await?));
+            let local = Local::open(self.data.as_deref(), self.config.as_deref());
+            return Ok(Place::Local(local.await?));
         };
         let token = match self.token_file {
             Some(path) => Some(read_token(&path)?),

@@ -1,6 +1,5 @@
 //! `sluice verify`: whether a table holds every record of its topics once, as an exit status too.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -11,7 +10,6 @@ use sluice_engine::statement::quote;
 
 use super::format::{Encoder, Format};
 use super::output::print;
-use super::serve::DATA;
 use super::signals::Signals;
 use super::target::Target;
 
@@ -46,10 +44,7 @@ impl VerifyArgs {
     /// # Errors
     /// When the table does not exist, cannot be read, or was never written by a pipeline.
     pub(crate) async fn run(mut self) -> Result<ExitCode> {
-        if self.target.url.is_none() {
-            let data = self.target.data.get_or_insert_with(|| DATA.into());
-            check(data)?;
-        }
+        self.target = self.target.existing()?;
         let mut signals = Signals::listen()?;
         tokio::select! {
             outcome = self.verify() => outcome,
@@ -88,18 +83,6 @@ impl VerifyArgs {
             ExitCode::FAILURE
         })
     }
-}
-
-/// A wrong path would otherwise make a new data directory, without the table.
-fn check(data: &Path) -> Result<()> {
-    if data.is_dir() {
-        return Ok(());
-    }
-    let shown = data.display();
-    Err(
-        Error::not_found(format!("there is no data directory \"{shown}\""))
-            .hint("name it after --data, or ask the server that has it by --url"),
-    )
 }
 
 fn verdicts(proofs: &RecordBatch) -> Result<Vec<String>> {

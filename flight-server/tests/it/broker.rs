@@ -3,10 +3,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 
 /// The running broker.
 pub(crate) struct Kafka {
@@ -48,6 +50,20 @@ impl Kafka {
             .await
             .unwrap();
         assert!(made.iter().all(Result::is_ok), "{made:?}");
+    }
+
+    /// One past the newest record of each partition, in their order.
+    pub(crate) fn high_watermarks(&self, topic: &str, partitions: usize) -> Vec<i64> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &self.address)
+            .create()
+            .unwrap();
+        let high = |partition: usize| {
+            let partition = i32::try_from(partition).unwrap();
+            let marks = consumer.fetch_watermarks(topic, partition, Duration::from_secs(30));
+            marks.unwrap().1
+        };
+        (0..partitions).map(high).collect()
     }
 }
 

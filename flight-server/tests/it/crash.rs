@@ -2,10 +2,7 @@
 //! moments while records arrive, started again each time, and SQL finds every line once.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -16,48 +13,13 @@ use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 
 use crate::broker::Kafka;
-use crate::cli::{answer, output, shown, sluice, text};
+use crate::cli::{answer, output, text};
+use crate::process::{Place, ask};
 
 const KILLS: u32 = 12;
 const LINES: usize = 60_000;
 const LINES_PER_SECOND: usize = 3_000;
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A killed process may be in any state, so each life is a fresh `sluice serve` on the same data.
-struct Life {
-    child: Child,
-    url: String,
-}
-
-impl Life {
-    fn start(data: &Path, init: &Path, log: &Path) -> Self {
-        let log = File::options().create(true).append(true).open(log).unwrap();
-        let mut child = sluice(&["serve", "--listen", "127.0.0.1:0", "--data", shown(data)])
-            .args(["--init", shown(init)])
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let url = line
-            .trim_end()
-            .strip_prefix("ready flight=")
-            .map(str::to_owned);
-        let url = url.unwrap_or_else(|| panic!("not ready: {line:?}"));
-        Self { child, url }
-    }
-}
-
-impl Drop for Life {
-    fn drop(&mut self) {
-        // SIGKILL; the process may be gone already.
-        let _gone = self.child.kill();
-        self.child.wait().unwrap();
-    }
-}
 
 /// How many lines are in Kafka, for those who wait for a moment.
 #[derive(Default)]
@@ -130,21 +92,12 @@ fn init_sql(address: &str) -> String {
     )
 }
 
-fn ask(url: &str, sql: &str) -> String {
-    answer(&["sql", "--url", url, "--format", "csv", "-c", sql])
-}
-
 #[tokio::test]
 async fn sigkill_at_random_moments_loses_nothing_and_doubles_nothing() {
     let kafka = Kafka::start("crash");
     kafka.create_topic("lines", 6).await;
     let folder = tempfile::tempdir().unwrap();
-    let (data, init, log) = (
-        folder.path().join("data"),
-        folder.path().join("init.sql"),
-        folder.path().join("log"),
-    );
-    std::fs::write(&init, init_sql(&kafka.address)).unwrap();
+    let place = Place::new(folder.path(), "data", &init_sql(&kafka.address));
     let seed = std::process::id().into();
     let mut random = StdRng::seed_from_u64(seed);
     println!("seed {seed}");
@@ -157,10 +110,12 @@ async fn sigkill_at_random_moments_loses_nothing_and_doubles_nothing() {
     };
     let at_kill = AtomicU64::new(0);
     for kill in 1..=KILLS {
-        let life = Life::start(&data, &init, &log);
+        // A killed process may be in any state, so each life is a fresh one on the same data.
+        let mut life = place.start(&[]);
+        let url = life.ready();
         let room = LINES / (KILLS as usize + 2);
         fed.wait_for(room * kill as usize + random.random_range(0..room));
-        let seen = ask(&life.url, "SELECT count(*) FROM lines");
+        let seen = ask(&url, "SELECT count(*) FROM lines");
         let seen: u64 = seen.lines().nth(1).unwrap().parse().unwrap();
         let before = at_kill.swap(seen, Ordering::SeqCst);
         assert!(seen >= before, "rows went away: {before}, then {seen}");
@@ -171,17 +126,18 @@ async fn sigkill_at_random_moments_loses_nothing_and_doubles_nothing() {
     assert!(
         at_kill.load(Ordering::SeqCst) > 0,
         "no kill met rows: {}",
-        read_log(&log)
+        place.complaints()
     );
 
-    let life = Life::start(&data, &init, &log);
+    let mut life = place.start(&[]);
+    let url = life.ready();
     let began = Instant::now();
     let want = format!("count(*)\n{LINES}\n");
-    while ask(&life.url, "SELECT count(*) FROM lines") != want {
-        assert!(began.elapsed() < PATIENCE, "{}", read_log(&log));
+    while ask(&url, "SELECT count(*) FROM lines") != want {
+        assert!(began.elapsed() < PATIENCE, "{}", place.complaints());
     }
-    check_rows(&life.url, &lines);
-    let verified = output(&["verify", "lines", "--url", &life.url]);
+    check_rows(&url, &lines);
+    let verified = output(&["verify", "lines", "--url", &url]);
     let printed = text(&verified.stdout);
     println!("{printed}");
     assert!(
@@ -212,8 +168,4 @@ fn check_rows(url: &str, lines: &[String]) {
         lines.len()
     );
     assert_eq!((lost, doubled), (0, 0));
-}
-
-fn read_log(log: &Path) -> String {
-    std::fs::read_to_string(log).unwrap_or_default()
 }

@@ -3,7 +3,15 @@
 
 mod broker;
 mod cli;
+mod process;
+mod feeder;
+mod proof;
 mod cli_serve;
+mod cli_dlq;
+mod secrets;
 mod crash;
+mod chaos;
+mod fail_points;
+mod disk;
 mod demo;
 mod flight;

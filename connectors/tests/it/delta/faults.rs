@@ -278,3 +278,60 @@ async fn a_table_is_created_whatever_the_answer() {
     let table = format.create(&definition).await.unwrap();
     assert_eq!(open(folder.path()).await.identity(), table.identity());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_overtaken_by_a_property_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (table, landed) = overtaken(folder.path(), async |other| {
+        other
+            .set_property("pipeline.ingest", None, "x")
+            .await
+            .unwrap();
+    })
+    .await;
+    assert_eq!(landed.unwrap(), 3);
+    assert_eq!(stored(&table).await, [0, 1, 2, 3, 4]);
+    assert_eq!(next_offset(&table).await, Some(5));
+    let there = table.property("pipeline.ingest").await.unwrap();
+    assert_eq!(there.as_deref(), Some("x"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_property_is_kept_once_whatever_the_answer() {
+    for faults in [
+        vec![Fault::After],
+        vec![Fault::Before],
+        vec![Fault::AfterThenDown(1)],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        create(folder.path()).await;
+        let table = faulty(folder.path(), faults.clone()).await;
+        let mut set = table.set_property("leader", None, "me").await;
+        if let Err(error) = &set {
+            // The store did not answer the question either: whoever asks again is told.
+            assert_eq!(error.kind(), Kind::Unavailable, "{faults:?}: {error}");
+            set = table.set_property("leader", Some("me"), "me").await;
+        }
+        set.unwrap();
+        let other = open(folder.path()).await;
+        let there = other.property("leader").await.unwrap();
+        assert_eq!(there.as_deref(), Some("me"), "{faults:?}");
+        assert_eq!(other.version().await.unwrap(), 1, "{faults:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_made_anew_is_no_longer_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = create(folder.path()).await;
+    table.append(append(0, 3)).await.unwrap();
+    let format = DeltaFormat::default();
+    format.remove(&definition(folder.path())).await.unwrap();
+    create(folder.path()).await;
+    let error = table.offsets("ingest", &[partition(0)]).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict, "{error}");
+    assert!(error.message().contains("in its place"), "{error}");
+    let error = table.append(append(3, 5)).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict, "{error}");
+    assert!(stored(&open(folder.path()).await).await.is_empty());
+}

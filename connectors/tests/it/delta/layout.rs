@@ -12,23 +12,6 @@ use serde_json::Value;
 use sluice_engine::error::Kind;
 use sluice_engine::lineage::timestamp_type;
 
-fn with(folder: &Path, schema: SchemaRef, partitioned: &[&str]) -> TableDefinition {
-    TableDefinition {
-        schema,
-        partition_columns: partitioned.iter().map(ToString::to_string).collect(),
-        ..definition(folder)
-    }
-}
-
-/// The actions of one log entry.
-fn entry(folder: &Path, version: u64) -> Vec<Value> {
-    let path = folder.join(format!("my logs/_delta_log/{version:020}.json"));
-    let text = std::fs::read_to_string(path).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn other_readers_can_read_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -212,7 +195,7 @@ async fn what_cannot_be_is_said_before_anything_is_made() {
     let mut option = definition(folder.path());
     option.options.insert("compresion".into(), "zstd".into());
     let mut remote = definition(folder.path());
-    remote.location = "s3://bucket/logs".into();
+    remote.location = "gs://bucket/logs".into();
     for (definition, kind, says) in [
         (
             with(folder.path(), time, &[]),
@@ -231,7 +214,7 @@ async fn what_cannot_be_is_said_before_anything_is_made() {
             "no columns",
         ),
         (option, Kind::User, "\"compresion\""),
-        (remote, Kind::Unsupported, "\"s3\""),
+        (remote, Kind::Unsupported, "\"gs\""),
     ] {
         let error = DeltaFormat::default()
             .create(&definition)

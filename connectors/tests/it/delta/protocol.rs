@@ -3,6 +3,7 @@
 use super::*;
 use arrow::datatypes::FieldRef;
 use sluice_engine::error::{Error, Kind};
+use sluice_engine::table::Maintenance;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_offsets_and_commits_come_back() {
@@ -229,4 +230,65 @@ async fn a_long_log_gets_checkpoints() {
     other.append(append(105, 106)).await.unwrap();
     assert_eq!(stored(&table).await, (0..106).collect::<Vec<_>>());
     assert_eq!(next_offset(&table).await, Some(106));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_positions_come_from_one_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = create(folder.path()).await;
+    let all: Vec<_> = (0..30).map(partition).collect();
+    let claim = |writer: &str, to: i64| {
+        let mut claim = append(0, 0);
+        claim.writer = writer.into();
+        claim.ranges = (0..30)
+            .map(|index| range(index, None, to + i64::from(index)))
+            .collect();
+        claim
+    };
+    table.append(claim("a", 10)).await.unwrap();
+    table.append(claim("b", 20)).await.unwrap();
+    let expected = |to: i64| (0..30).map(|index| Some(to + index)).collect::<Vec<_>>();
+    // Out of entries, and out of a checkpoint with entries after it.
+    for after in 0..2 {
+        let other = open(folder.path()).await;
+        assert_eq!(
+            other.offsets("a", &all).await.unwrap(),
+            expected(10 + after)
+        );
+        assert_eq!(other.offsets("b", &all).await.unwrap(), expected(20));
+        assert_eq!(other.offsets("c", &all).await.unwrap(), [None; 30]);
+        // A handle that has read them follows what others commit.
+        assert_eq!(
+            table.offsets("a", &all).await.unwrap(),
+            expected(10 + after)
+        );
+        table.maintain(&Maintenance::Checkpoint).await.unwrap();
+        let mut moved = claim("a", 11 + after);
+        for (range, from) in moved.ranges.iter_mut().zip(expected(10 + after)) {
+            range.from = from;
+        }
+        other.append(moved).await.unwrap();
+    }
+    assert_eq!(table.offsets("a", &all).await.unwrap(), expected(12));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_commit_says_of_its_ranges_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = create(folder.path()).await;
+    let mut one = append(0, 3);
+    one.ranges[0].event_time_us = Some((-5, 1_700_000_000_000_000));
+    one.ranges[0].gap = 2;
+    let ranges = one.ranges.clone();
+    let committed = table.append(one).await.unwrap();
+    assert_eq!(committed.ranges, ranges);
+    assert_eq!(
+        open(folder.path()).await.commits().await.unwrap()[1],
+        committed
+    );
+    let info = &entry(folder.path(), 1)[0]["commitInfo"]["sluice"];
+    assert_eq!(
+        info["ranges"][0]["event_time_us"],
+        serde_json::json!([-5, 1_700_000_000_000_000_i64])
+    );
 }

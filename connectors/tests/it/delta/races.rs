@@ -113,3 +113,49 @@ async fn readers_see_whole_commits_while_it_is_written() {
     }
     writer.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_that_lost_one_partition_moves_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (create(folder.path()).await, open(folder.path()).await);
+    let both = |from: i64, to: i64| {
+        let mut both = append(from, to);
+        both.ranges.push(range(1, (from > 0).then_some(from), to));
+        both
+    };
+    one.append(both(0, 5)).await.unwrap();
+    let mut taken = append(5, 6);
+    taken.rows = rows(vec![batch(100, 101)]);
+    taken.ranges[0].partition = partition(1);
+    other.append(taken).await.unwrap();
+    let error = one.append(both(5, 9)).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict, "{error}");
+    assert!(error.message().contains("log:events/1"), "{error}");
+    let at = one.offsets("ingest", &[partition(0), partition(1)]).await;
+    assert_eq!(at.unwrap(), [Some(5), Some(6)]);
+    assert_eq!(stored(&one).await, [0, 1, 2, 3, 4, 100]);
+    one.append(append(5, 9)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_go_on_while_a_property_changes_again_and_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (create(folder.path()).await, open(folder.path()).await);
+    let changes = tokio::spawn(async move {
+        let mut there: Option<String> = None;
+        for number in 0..15 {
+            let value = number.to_string();
+            let set = other.set_property("definition", there.as_deref(), &value);
+            set.await.unwrap();
+            there = Some(value);
+        }
+    });
+    for at in 0..15 {
+        one.append(append(at, at + 1)).await.unwrap();
+    }
+    changes.await.unwrap();
+    assert_eq!(stored(&one).await, (0..15).collect::<Vec<_>>());
+    let there = one.property("definition").await.unwrap();
+    assert_eq!(there.as_deref(), Some("14"));
+    assert_eq!(one.version().await.unwrap(), 30);
+}

@@ -1,7 +1,7 @@
 //! What is wrong is named, with the way out.
 
 use sluice_engine::error::Kind;
-use sluice_engine::source::Member;
+use sluice_engine::source::{Member, Wanted};
 use tokio::time::timeout;
 
 use super::{Broker, PATIENCE, source};
@@ -11,8 +11,11 @@ async fn what_is_not_there_is_named() {
     let broker = Broker::with_topic("events", 1);
     let missing = broker.source("nothing", &[]).await;
     for error in [
-        missing.follow(&Member::of("g")).await.err(),
-        missing.scan().await.err(),
+        missing
+            .follow(&Member::of("g"), Wanted::default())
+            .await
+            .err(),
+        missing.scan(Wanted::default()).await.err(),
     ] {
         let error = error.expect("no such topic");
         assert_eq!(error.kind(), Kind::NotFound, "{error}");
@@ -39,7 +42,9 @@ async fn a_wrong_address_is_named() {
     let address = address.expect("a free port").to_string();
     let source = source(&format!("kafka://{address}/events"), &[]).await;
     let source = source.expect("defined without a broker");
-    let scan = timeout(PATIENCE, source.scan()).await.expect("an answer");
+    let scan = timeout(PATIENCE, source.scan(Wanted::default()))
+        .await
+        .expect("an answer");
     let error = scan.err().expect("no broker");
     assert_eq!(error.kind(), Kind::Unavailable);
     let wanted = format!("cannot reach the Kafka broker at \"{address}\"");
@@ -98,6 +103,27 @@ const WRONG: &[(&str, &str, &str, &str)] = &[
     ("kafka://b:port/t", "format", "json", "\"b:port\""),
     ("kafka://b:9092/a b", "format", "json", "\"a b\""),
     ("kafka://b:9092/a,a", "format", "json", "twice"),
+    ("kafka://b:9092/^a(", "format", "json", "\"^a(\""),
+    ("kafka://b:9092/^\\d", "format", "json", "no pattern"),
+    ("kafka://b:9092/__x,^a", "format", "json", "pattern beside"),
+    (
+        "kafka://b:9092/^a",
+        "kafka.group.protocol",
+        "consumer",
+        "\"kafka.group.protocol\"",
+    ),
+    (
+        "kafka://b:9092/t",
+        "kafka.group.instance.id",
+        "mine",
+        "\"kafka.group.instance.id\"",
+    ),
+    (
+        "kafka://b:9092/t",
+        "kafka.no.such.option",
+        "${env:ANY}",
+        "\"kafka.no.such.option\"",
+    ),
     (
         "kafka://user:secret@b:9092/t",
         "format",
@@ -119,7 +145,10 @@ async fn wrong_definitions_are_refused_with_a_way_out() {
         ("kafka.fetch.min.bytes", "1"),
         ("kafka.isolation.level", "read_committed"),
     ];
-    source("kafka://a:9092,[::1]:9093,c/t,u", &valid)
-        .await
-        .expect("valid options");
+    for location in [
+        "kafka://a:9092,[::1]:9093,c/t,u",
+        "kafka://a/^logs-.*,^audit\\.[a-z]+$,t",
+    ] {
+        source(location, &valid).await.expect("valid options");
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use sluice_engine::source::{Event, Member, Offered, Partition, Reader};
+use sluice_engine::source::{Event, Member, Offered, Partition, Reader, Wanted};
 use tokio::time::timeout;
 
 use super::{Broker, PATIENCE, rows};
@@ -72,7 +72,10 @@ async fn two_readers_share_the_partitions_of_a_group() {
     let mut sent = 0;
     let shared = async {
         for wanted in [vec![4], vec![2, 2]] {
-            let reader = source.follow(&Member::of("g")).await.expect("a topic");
+            let reader = source
+                .follow(&Member::of("g"), Wanted::default())
+                .await
+                .expect("a topic");
             members.push(Peer {
                 reader,
                 held: BTreeSet::new(),

@@ -1,0 +1,59 @@
+//! SQL text to statements: ours (pipelines, `VERIFY TABLE`, `CALL`) and everything DataFusion's
+//! parser takes.
+//!
+//! Our statements are told by their first words, so no SQL that DataFusion accepts changes meaning.
+
+use datafusion::sql::parser::Statement as DfStatement;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+
+mod name;
+mod script;
+mod syntax;
+
+mod table;
+mod pipeline;
+mod call;
+
+mod parse;
+
+pub use call::{Call, Procedure};
+pub use name::{normalize, quote, unquote};
+pub use parse::parse;
+pub use pipeline::{CreatePipeline, PipelineAction, RewindTo, pipeline_sql};
+pub use script::split;
+pub use table::external_table_sql;
+
+/// The dialect of all SQL.
+pub static DIALECT: GenericDialect = GenericDialect {};
+
+/// One parsed statement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Statement {
+    /// Anything DataFusion's parser takes.
+    Sql(Box<DfStatement>),
+    /// `CREATE [OR REPLACE] PIPELINE [IF NOT EXISTS] name [WITH (...)] AS INSERT INTO ...`.
+    CreatePipeline(CreatePipeline),
+    /// `ALTER PIPELINE name PAUSE | RESUME | REWIND TO ...`.
+    AlterPipeline {
+        /// The pipeline.
+        name: String,
+        /// What to do with it.
+        action: PipelineAction,
+    },
+    /// `DROP PIPELINE [IF EXISTS] name`.
+    DropPipeline {
+        /// The pipeline.
+        name: String,
+        /// Its absence is no error.
+        if_exists: bool,
+    },
+    /// `SHOW PIPELINES`.
+    ShowPipelines,
+    /// `VERIFY TABLE name`.
+    VerifyTable {
+        /// The table.
+        name: String,
+    },
+    /// `CALL procedure('table', ...)`.
+    Call(Call),
+}

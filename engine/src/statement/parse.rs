@@ -1,0 +1,135 @@
+//! One statement from its text.
+
+use datafusion::sql::parser::DFParserBuilder;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use super::call::call;
+use super::pipeline::{alter_pipeline, create_pipeline, drop_pipeline};
+use super::script::{split, tokens};
+use super::syntax::{end, name, syntax, word};
+use super::{DIALECT, Statement};
+use crate::budget;
+use crate::error::{Error, Result};
+
+/// Parses exactly one statement.
+///
+/// # Errors
+/// [`crate::error::Kind::User`] for syntax errors, no statement, or several.
+pub fn parse(sql: &str) -> Result<Statement> {
+    let statements = split(sql)?;
+    let [text] = statements.as_slice() else {
+        return Err(match statements.len() {
+            0 => Error::user("there is no statement to run"),
+            _ => {
+                Error::user("several statements where one is expected").hint("send them one by one")
+            }
+        });
+    };
+    let tokens: Vec<TokenWithSpan> = tokens(text)?
+        .into_iter()
+        .filter(|t| !matches!(t.token, Token::Whitespace(_)))
+        .collect();
+    budget::check(&tokens)?;
+    let is_call = matches!(tokens.first().map(|first| &first.token),
+        Some(Token::Word(word)) if word.keyword == Keyword::CALL);
+    if let Some(parse) = own(&tokens) {
+        let mut parser = Parser::new(&DIALECT).with_tokens_with_locations(tokens);
+        return parse(&mut parser, text).map_err(|error| syntax(&error));
+    }
+    if is_call {
+        return call(&mut Parser::new(&DIALECT).with_tokens_with_locations(tokens));
+    }
+    let parsed = DFParserBuilder::new(text.as_str())
+        .with_dialect(&DIALECT)
+        .build()
+        .and_then(|mut parser| parser.parse_statements())?;
+    parsed
+        .into_iter()
+        .next()
+        .map(|statement| Statement::Sql(Box::new(statement)))
+        .ok_or_else(|| Error::user("there is no statement to run"))
+}
+
+type OwnParser = fn(&mut Parser<'_>, &str) -> Result<Statement, ParserError>;
+
+/// The parser for a statement of ours, told by its first words.
+fn own(tokens: &[TokenWithSpan]) -> Option<OwnParser> {
+    let mut words = tokens.iter().map_while(|token| match &token.token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_uppercase()),
+        _ => None,
+    });
+    match (words.next()?.as_str(), words.next()?.as_str()) {
+        ("CREATE", "PIPELINE") => Some(create_pipeline),
+        ("CREATE", "OR") if words.nth(1).is_some_and(|word| word == "PIPELINE") => {
+            Some(create_pipeline)
+        }
+        ("ALTER", "PIPELINE") => Some(alter_pipeline),
+        ("DROP", "PIPELINE") => Some(drop_pipeline),
+        ("SHOW", "PIPELINES") => Some(|parser, _| {
+            word(parser, "SHOW")?;
+            word(parser, "PIPELINES")?;
+            end(parser)?;
+            Ok(Statement::ShowPipelines)
+        }),
+        ("VERIFY", _) => Some(|parser, _| {
+            word(parser, "VERIFY")?;
+            word(parser, "TABLE")?;
+            let name = name(parser)?;
+            end(parser)?;
+            Ok(Statement::VerifyTable { name })
+        }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipeline_keeps_its_body_as_written() {
+        let sql =
+            "create or replace pipeline Ingest with (max_latency = '1s', \"start\" = 'latest')
+                   as INSERT INTO logs\nSELECT 'é', redact(m) FROM \"E\"";
+        let Statement::CreatePipeline(pipeline) = parse(sql).unwrap() else {
+            panic!()
+        };
+        assert_eq!(pipeline.name, "ingest");
+        assert!(pipeline.or_replace && !pipeline.if_not_exists);
+        assert_eq!(
+            pipeline.body,
+            "INSERT INTO logs\nSELECT 'é', redact(m) FROM \"E\""
+        );
+        assert_eq!(pipeline.options["max_latency"], "1s");
+    }
+
+    #[test]
+    fn other_statements_may_speak_of_pipelines() {
+        for sql in [
+            "CREATE OR REPLACE VIEW v AS SELECT pipeline FROM t",
+            "SELECT pipeline FROM t",
+        ] {
+            assert!(matches!(parse(sql), Ok(Statement::Sql(_))), "{sql}");
+        }
+    }
+
+    #[test]
+    fn own_statements_name_what_was_expected() {
+        let text = |sql: &str| parse(sql).unwrap_err().message().to_owned();
+        assert!(text("ALTER PIPELINE p STOP").contains("PAUSE, RESUME or REWIND"));
+        assert!(text("SHOW PIPELINES please").contains("end of the statement"));
+        assert!(text("CREATE PIPELINE p AS").contains("INSERT INTO"));
+        assert!(text("SELECT 1; SELECT 2").contains("several statements"));
+        assert!(text("  ").contains("no statement"));
+        assert!(matches!(parse("SHOW TABLES").unwrap(), Statement::Sql(_)));
+        assert!(matches!(
+            parse("DROP PIPELINE IF EXISTS p;").unwrap(),
+            Statement::DropPipeline {
+                if_exists: true,
+                ..
+            }
+        ));
+    }
+}
