@@ -12,8 +12,6 @@
 #   kafka.sh kill | stop    SIGKILL | SIGTERM, and waits for the end; the data stays
 #   kafka.sh resume         starts it again: same data, same port, same listeners
 #   kafka.sh wipe           kills the broker and removes its directory
-#   kafka.sh delete-records TOPIC PARTITION OFFSET
-#                           lets the broker forget the records before OFFSET, as retention does
 #   kafka.sh tool CLASS ..  runs a Kafka tool, e.g.
 #                           tool org.apache.kafka.tools.TopicCommand --bootstrap-server HOST:PORT --list
 #
@@ -236,18 +234,9 @@ end() {
   rm -f "$dir/pid"
 }
 
-delete_records() {
-  [ $# = 3 ] || fail "delete-records takes TOPIC PARTITION OFFSET"
-  running || fail "no broker runs in $dir"
-  local wanted=$dir/delete-records.json
-  printf '{"version":1,"partitions":[{"topic":"%s","partition":%d,"offset":%d}]}' "$@" > "$wanted"
-  tool org.apache.kafka.tools.DeleteRecordsCommand --bootstrap-server "$host:$(cat "$dir/port")" \
-    --offset-json-file "$wanted"
-}
-
 # Only what this script made: KAFKA_DIR may hold something of its owner's.
 wipe() {
-  rm -rf "$dir"/{data,tls,tls.log,secure,port,cluster,delete-records.json,server.properties,format.log,broker.log}
+  rm -rf "$dir"/{data,tls,tls.log,secure,port,cluster,server.properties,format.log,broker.log}
   [ ! -d "$dir" ] || rmdir --ignore-fail-on-non-empty "$dir"
 }
 
@@ -258,7 +247,6 @@ case ${1:-} in
   kill) end KILL ;;
   stop) end TERM ;;
   wipe) end KILL && wipe ;;
-  delete-records) shift && delete_records "$@" ;;
   tool) shift && fetch && tool "$@" ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" && exit 2 ;;
 esac
