@@ -72,7 +72,7 @@ bench: setup-test ## run the benches against a real Kafka; BENCH_ARGS='--bench d
 	  started=$$(.ci/kafka.sh start); export SLUICE_KAFKA=$${started#kafka=}; \
 	  cargo bench --locked --workspace $(or $(BENCH_ARGS),--bench '*')
 
-bench-peers: setup-test ## drain one topic with Sluice and with PySpark and print the ratios; EVENTS=2000000
+bench-peers: setup-test ## drain one topic with Sluice and with PySpark and print the ratios; EVENTS=4000000
 	@benches/peers/run.sh
 
 docs: setup ## build the API documentation; a broken link is an error

@@ -20,7 +20,7 @@ use sluice_benches::ingest::{JOBS, drain};
 use sluice_benches::kafka::Topic;
 use tokio::runtime::Runtime;
 
-const EVENTS_DEFAULT: u64 = 1_000_000;
+const EVENTS_DEFAULT: u64 = 4_000_000;
 
 fn bench(criterion: &mut Criterion) {
     let Ok(kafka) = std::env::var("SLUICE_KAFKA") else {

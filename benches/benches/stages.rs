@@ -32,7 +32,7 @@ use sluice_engine::source::{Event, Partition, Wanted};
 use sluice_engine::table::{Append, CommitRange, Table};
 use tokio::runtime::Runtime;
 
-const EVENTS_DEFAULT: u64 = 1_000_000;
+const EVENTS_DEFAULT: u64 = 4_000_000;
 /// Rows of a commit, as the pipeline cuts them at this size of event.
 const CUT_ROWS: usize = 200_000;
 const EMPTY_COMMITS: u32 = 20;

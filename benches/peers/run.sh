@@ -5,7 +5,7 @@
 #   run.sh            `make bench-peers` calls it
 #   run.sh install    only installs what it needs
 #
-# EVENTS (2000000) are in the topic; PROFILE (bench) is the cargo profile of Sluice. What is installed
+# EVENTS (4000000) are in the topic; PROFILE (bench) is the cargo profile of Sluice. What is installed
 # and the broker's data are in SLUICE_CACHE.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,7 +13,7 @@ root=$here/../..
 
 export SLUICE_CACHE=${SLUICE_CACHE:-$HOME/.cache/sluice}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$SLUICE_CACHE/target}
-export EVENTS=${EVENTS:-2000000}
+export EVENTS=${EVENTS:-4000000}
 export KAFKA_DIR=$SLUICE_CACHE/kafka/peers
 profile=${PROFILE:-bench}
 peers=$SLUICE_CACHE/peers

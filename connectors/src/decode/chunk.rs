@@ -75,13 +75,19 @@ impl Chunk {
             return;
         }
         let Some(value) = record.value else {
-            return self.reject(at, record, Fault::no_value());
+            let key = record.key.map(beginning);
+            return self.reject(at, &Record { key, ..*record }, Fault::no_value());
         };
-        if value.len() > self.max_record_bytes {
+        let size = self.origins.size(record);
+        if size > self.max_record_bytes {
             let digest = Sha256::digest(value);
-            let fault = Fault::too_large(value.len() as u64, self.max_record_bytes, &digest);
-            let value = value.get(..KEPT);
-            return self.reject(at, &Record { value, ..*record }, fault);
+            let fault = Fault::too_large(size as u64, self.max_record_bytes, &digest);
+            let cut = Record {
+                key: record.key.map(beginning),
+                value: Some(beginning(value)),
+                ..*record
+            };
+            return self.reject(at, &cut, fault);
         }
         let before = self.slab.len();
         self.slab.extend_from_slice(value);
@@ -207,6 +213,11 @@ impl Chunk {
         }
         at.range.1
     }
+}
+
+/// What is kept of the value or key of a record that is too large.
+fn beginning(whole: &[u8]) -> &[u8] {
+    whole.get(..KEPT).unwrap_or(whole)
 }
 
 /// What a reject takes in memory.

@@ -68,7 +68,7 @@ impl Fault {
         });
         let reason = format!(
             "the record has {bytes} bytes and max_record_bytes is {limit}; only the beginning is \
-             kept; sha256 of the whole {digest}"
+             kept; sha256 of the whole value {digest}"
         );
         Self {
             code: "too_large",

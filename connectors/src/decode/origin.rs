@@ -87,6 +87,20 @@ impl Origins {
         }
     }
 
+    /// Bytes of the record's value, its key, and its headers where they are read.
+    pub(super) fn size(&self, record: &Record<'_>) -> usize {
+        let mut size = record.value.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
+        let reads = |keyed: &Keyed| keyed.headers.is_some();
+        if let Some(headers) = record.headers
+            && self.keyed.as_ref().is_some_and(reads)
+        {
+            headers.each(&mut |name, value| {
+                size += name.len() + value.map_or(0, <[u8]>::len);
+            });
+        }
+        size
+    }
+
     /// Adds a row of the range with the index `range`. Gives the bytes that key and headers took.
     pub(super) fn push(&mut self, range: usize, record: &Record<'_>) -> usize {
         self.ranges.push(range);

@@ -20,7 +20,7 @@ use super::held::Held;
 use super::location::Topic;
 use super::record;
 use super::trouble::{Meaning, made_anew};
-use super::undecodable::Probe;
+use super::undecodable::{Probe, likeliest_first};
 use crate::decode::{Chunk, Layout, Position};
 use crate::handoff::{Lost, Opened, Outlet, Stop, wait_for};
 
@@ -146,7 +146,9 @@ impl Follower<'_> {
     /// Looks for a batch that cannot be decoded where each partition stands, and goes on after it.
     fn pass_undecodable(&mut self, reason: &str) -> Result<(), Stop> {
         let probe = Probe::beside(&self.link);
-        for at in self.held.iter_mut() {
+        let mut held: Vec<&mut Position> = self.held.iter_mut().collect();
+        likeliest_first(&mut held, reason, |at| at.next());
+        for at in held {
             let Some(found) = probe.find(at)? else {
                 continue;
             };

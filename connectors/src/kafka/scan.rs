@@ -13,7 +13,7 @@ use super::client::listed;
 use super::contact::{Connection, cannot};
 use super::record;
 use super::trouble::Meaning;
-use super::undecodable::Probe;
+use super::undecodable::{Probe, likeliest_first};
 use crate::decode::{Chunk, Layout, Position};
 use crate::handoff::{Opened, Stop};
 
@@ -134,7 +134,9 @@ fn pass_undecodable(
     (chunk, reason): (&mut Chunk, &str),
 ) -> Result<Option<usize>, Stop> {
     let probe = Probe::beside(link);
-    for (index, left) in remaining.iter_mut().enumerate() {
+    let mut places: Vec<(usize, &mut Remaining)> = remaining.iter_mut().enumerate().collect();
+    likeliest_first(&mut places, reason, |(_, left)| left.at.next());
+    for (index, left) in places {
         if let Some(found) = probe.find(&left.at)? {
             found.reject(&mut left.at, chunk);
             if left.at.next() >= left.high {

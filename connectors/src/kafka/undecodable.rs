@@ -148,6 +148,14 @@ impl<'a, 'b> Probe<'a, 'b> {
     }
 }
 
+/// Puts the partition first that stands at the offset which librdkafka names, if one does: there is
+/// one in most cases, and each look at another costs a client.
+pub(super) fn likeliest_first<T>(places: &mut [T], reason: &str, next: impl Fn(&T) -> i64) {
+    if let Some(base) = base(reason) {
+        places.sort_by_key(|place| next(place) != base);
+    }
+}
+
 /// The offset that librdkafka names: `message at 17 of 9 bytes`, `MessageSet at offset 17`.
 fn base(reason: &str) -> Option<i64> {
     let (_, rest) = reason.split_once(" at ")?;
@@ -159,6 +167,23 @@ fn base(reason: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_partition_that_stands_at_the_bad_batch_is_looked_at_first() {
+        let mut places = [3, 7, 9];
+        likeliest_first(
+            &mut places,
+            "MessageSet at offset 9 (91 bytes) failed",
+            |at| *at,
+        );
+        assert_eq!(places, [9, 3, 7]);
+        likeliest_first(
+            &mut places,
+            "MessageSet at offset 1 (91 bytes) failed",
+            |at| *at,
+        );
+        assert_eq!(places, [9, 3, 7]);
+    }
 
     #[test]
     fn the_offset_of_a_bad_batch_is_read_from_the_reason() {

@@ -4,6 +4,7 @@
 //! While one cut is being committed the next one is read, never more: memory is bounded by two cuts
 //! and what the stream itself holds.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,9 @@ pub struct Drive<'a> {
     cut: Cut,
     /// When the cut's first row is too old to wait.
     due: Option<Instant>,
+    /// Where what waited at the assignment ends, of partitions that have not been read so far. The
+    /// end of a backlog is committed as soon as it is read: whoever waits for it has waited enough.
+    backlog: BTreeMap<Partition, i64>,
     in_flight: Option<InFlight>,
     progressed: bool,
 }
@@ -63,6 +67,7 @@ impl<'a> Drive<'a> {
             positions: Positions::default(),
             cut: Cut::default(),
             due: None,
+            backlog: BTreeMap::new(),
             in_flight: None,
             progressed: false,
         }
@@ -109,11 +114,27 @@ impl<'a> Drive<'a> {
                 if self.due.is_none() && !self.cut.is_empty() {
                     self.due = Some(Instant::now() + self.opened.definition.max_latency);
                 }
+                if self.has_caught_up() {
+                    self.due = Some(Instant::now());
+                }
                 Ok(())
             }
             Event::Assigned(assigned) => self.assigned(assigned).await,
             Event::Revoked(revoked) => self.revoked(revoked).await,
         }
+    }
+
+    /// Whether the last of the backlog has just been read.
+    fn has_caught_up(&mut self) -> bool {
+        if self.backlog.is_empty() {
+            return false;
+        }
+        for (partition, next) in self.cut.next() {
+            if self.backlog.get(partition).is_some_and(|end| next >= *end) {
+                self.backlog.remove(partition);
+            }
+        }
+        self.backlog.is_empty()
     }
 
     async fn assigned(&mut self, Assigned { offered, reply }: Assigned) -> Result<()> {
@@ -136,6 +157,10 @@ impl<'a> Drive<'a> {
         };
         if let Ok(taken) = &taken {
             self.announce(&offered, taken);
+            let places = offered.iter().zip(taken);
+            let behind = places.filter(|(offer, taken)| taken.next < offer.high);
+            self.backlog
+                .extend(behind.map(|(offer, _)| (offer.partition.clone(), offer.high)));
         }
         let next = taken.map(|taken| taken.iter().map(|taken| taken.next).collect());
         // The reader ends with an error given here, which then comes out of `next`; a reader that
@@ -177,6 +202,7 @@ impl<'a> Drive<'a> {
             self.settle_in_time().await
         };
         self.positions.forget(&partitions);
+        self.backlog.retain(|of, _| !partitions.contains(of));
         self.opened.committer.status.forget(&partitions);
         let _gone = reply.send(());
         if lost {

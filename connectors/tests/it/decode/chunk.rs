@@ -168,11 +168,55 @@ fn a_record_that_is_too_large_keeps_its_beginning_and_digest() {
     assert_eq!(reject.raw.as_ref().map(Vec::len), Some(64 << 10));
     assert!(reject.reason.contains("100001 bytes"), "{}", reject.reason);
     let digest = format!(
-        "sha256 of the whole {:x}",
+        "sha256 of the whole value {:x}",
         Sha256::digest(vec![b'a'; 100_001])
     );
     assert!(reject.reason.ends_with(&digest), "{}", reject.reason);
     assert!(batch.bytes > 200_000 + (64 << 10), "{}", batch.bytes);
+}
+
+#[test]
+fn a_key_and_headers_count_for_what_is_too_large() {
+    let layout = layout(Vec::new(), &[("max_record_bytes", "100000")]).keyed();
+    let (key, long) = (vec![b'k'; 100_000], vec![b'h'; 100_000]);
+    let headers = Long(long);
+    let both = Wanted {
+        key: true,
+        headers: true,
+    };
+    let read = |wanted: Wanted, key, headers| {
+        let (mut chunk, mut at) = (Chunk::new(&layout, wanted), Position::new(partition(), 0));
+        let record = record(0, b"v");
+        chunk.push(
+            &mut at,
+            &Record {
+                key,
+                headers,
+                ..record
+            },
+        );
+        chunk.finish().expect("a batch").expect("ranges")
+    };
+    let batch = read(Wanted::default(), Some(&key), None);
+    let reject = &batch.rejects[0];
+    assert_eq!(reject.code, "too_large");
+    assert_eq!(reject.key.as_ref().map(Vec::len), Some(64 << 10));
+    assert_eq!(reject.raw.as_deref(), Some(&b"v"[..]));
+    assert_eq!(
+        read(both, None, Some(&headers)).rejects[0].code,
+        "too_large"
+    );
+    // Headers that nobody reads cost nothing.
+    assert_eq!(read(Wanted::default(), None, Some(&headers)).rejects, []);
+}
+
+/// One long header.
+struct Long(Vec<u8>);
+
+impl Headers for Long {
+    fn each(&self, header: &mut dyn FnMut(&str, Option<&[u8]>)) {
+        header("long", Some(&self.0));
+    }
 }
 
 #[test]

@@ -65,9 +65,9 @@ async fn lost_partitions_are_given_up_and_the_others_go_on() {
     let world = Arc::new(World::default());
     let topic = world.topic("events");
     topic.scripted.store(true, Ordering::SeqCst);
-    topic.push(0, &["a", "!b"]);
-    topic.push(1, &["c"]);
-    // Nothing is committed before the loss: all is in one cut.
+    // Nothing is committed before the loss: all is in one cut, and none of it was there before.
+    topic.push(0, &[]);
+    topic.push(1, &[]);
     let slow = COPY.replace("'5ms'", "'1h'");
     let (first, session) = set_up(&world, &slow).await;
     let (second, other) = open(&world).await;
@@ -75,6 +75,9 @@ async fn lost_partitions_are_given_up_and_the_others_go_on() {
     first.start_pipelines();
     until_figures(&first, |figures| figures.state == State::Idle).await;
     topic.change(0, Change::Assign(vec![0, 1]));
+    until_query(&session, "SELECT count(*) FROM system.partitions", "2").await;
+    topic.push(0, &["a", "!b"]);
+    topic.push(1, &["c"]);
     until_query(
         &session,
         "SELECT sum(read_offset) FROM system.partitions",

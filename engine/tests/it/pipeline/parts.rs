@@ -39,6 +39,21 @@ async fn a_query_that_makes_much_of_little_is_committed_in_parts() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_backlog_does_not_wait_for_more() {
+    let world = Arc::new(World::default());
+    let topic = world.topic("events");
+    topic.push(0, &["a", "b", "!c"]);
+    topic.push(1, &["d"]);
+    let sql = "CREATE PIPELINE p WITH (max_latency = '1h') AS \
+               INSERT INTO t (v) SELECT value FROM s";
+    let (engine, session) = set_up(&world, sql).await;
+    engine.start_pipelines();
+    until(&engine, 4).await;
+    assert_eq!(verdicts(&session).await, ["ok", "ok"]);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
 async fn one_record_may_not_become_without_bound() {
     let world = Arc::new(World::default());
     let topic = world.topic("events");
