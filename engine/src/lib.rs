@@ -35,6 +35,8 @@ pub mod budget;
 
 pub mod statement;
 
+pub mod plan;
+
 pub mod query;
 
 pub mod store;

@@ -28,6 +28,7 @@ use crate::context::{CATALOG, PUBLIC, SYSTEM};
 use crate::error::{Error, Result};
 use crate::insert::{self, align};
 use crate::pipeline::carry::{carry, stream_of};
+use crate::plan;
 use crate::query::QueryStream;
 use crate::statement::{self, Statement};
 use crate::table::Append;
@@ -140,11 +141,7 @@ impl Session {
         if let Some(work) = self.plan_insert(df).await? {
             return Ok((none(), work));
         }
-        let plan = self
-            .context
-            .state()
-            .statement_to_plan(df.as_ref().clone())
-            .await?;
+        let plan = plan::plan(&self.context.state(), df.as_ref().clone()).await?;
         permission::check(&plan, self.authority)?;
         Ok(match plan {
             LogicalPlan::Ddl(ddl) => {
@@ -190,9 +187,7 @@ impl Session {
             Some(plan) => plan,
             None => {
                 let query = SqlStatement::Query(insert.query.clone());
-                state
-                    .statement_to_plan(DfStatement::Statement(Box::new(query)))
-                    .await?
+                plan::plan(&state, DfStatement::Statement(Box::new(query))).await?
             }
         };
         let plan = match &into {

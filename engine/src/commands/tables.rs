@@ -17,6 +17,7 @@ use crate::context::PUBLIC;
 use crate::error::{Error, Result};
 use crate::insert::{Target, align, storing, table_name, take_apart};
 use crate::pipeline::dead_letters;
+use crate::plan;
 use crate::query::QueryStream;
 use crate::references;
 use crate::statement::{self, Statement, quote};
@@ -70,7 +71,7 @@ impl Commands {
         let state = context.state();
         let plan = self
             .cpu
-            .run(async move { Ok(state.statement_to_plan(parsed).await?) })
+            .run(async move { plan::plan(&state, parsed).await })
             .await?;
         let LogicalPlan::Ddl(DdlStatement::CreateMemoryTable(create)) = plan else {
             return Err(

@@ -21,6 +21,7 @@ use crate::insert::{EXTRA, InsertInto, Target, align};
 use crate::lineage;
 use crate::pipeline::batch::bytes_of_rows;
 use crate::pipeline::carry::{carry, stream_of};
+use crate::plan;
 use crate::source::Wanted;
 use crate::stream_table::{Inlet, StreamTable};
 
@@ -63,9 +64,7 @@ impl Transform {
     ) -> Result<(Arc<StreamTable>, Self)> {
         let query = SqlStatement::Query(insert.query.clone());
         let state = context.state();
-        let plan = state
-            .statement_to_plan(DfStatement::Statement(Box::new(query)))
-            .await?;
+        let plan = plan::plan(&state, DfStatement::Statement(Box::new(query))).await?;
         let stream = stream_of(&plan)?;
         let inlet = Inlet::default();
         let carried = carry(&plan, Some(&inlet))?;
