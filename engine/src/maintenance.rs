@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 
 use crate::config;
 use crate::error::{Error, Kind, Result};
-use crate::table::{Compact, Maintained, Maintenance, Table};
+use crate::table::{Compact, Maintained, Maintenance, Orphans, Table};
 
 /// How often it is looked whether something is due.
 const TICK: Duration = Duration::from_secs(10);
@@ -182,7 +182,7 @@ impl Caretaker {
         Maintenance::Vacuum {
             retention: Some(self.settings.vacuum_retention.max(least)),
             dry_run: false,
-            full: true,
+            orphans: Orphans::Own,
         }
     }
 

@@ -212,9 +212,21 @@ pub enum Maintenance {
         retention: Option<Duration>,
         /// Only says what would be deleted.
         dry_run: bool,
-        /// Looks for files that no commit ever named, too.
-        full: bool,
+        /// Which files that no commit ever named are looked for, too.
+        orphans: Orphans,
     },
+}
+
+/// Which of the files in a table's folder that no commit ever named may be deleted. Those of other
+/// tables below the folder never are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orphans {
+    /// None.
+    Kept,
+    /// Those that have names as Sluice gives them.
+    Own,
+    /// All that hold rows in the table's format.
+    All,
 }
 
 /// Which files are merged, and how.

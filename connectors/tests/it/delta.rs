@@ -9,6 +9,7 @@ mod protocol;
 mod races;
 mod room;
 mod s3;
+mod vacuum;
 mod values;
 
 use std::collections::BTreeMap;

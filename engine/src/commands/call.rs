@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::maintenance::check_retention;
 use crate::replay::{self, Replay, Replayer};
 use crate::statement::{Call, Procedure};
-use crate::table::{Maintained, Maintenance};
+use crate::table::{Maintained, Maintenance, Orphans};
 
 /// The columns of the answer.
 static COLUMNS: LazyLock<SchemaRef> = LazyLock::new(|| {
@@ -97,7 +97,10 @@ impl Commands {
                 Maintenance::Vacuum {
                     retention,
                     dry_run,
-                    full,
+                    orphans: match full {
+                        true => Orphans::All,
+                        false => Orphans::Kept,
+                    },
                 }
             }
         })

@@ -3,7 +3,8 @@
 //! [`listing`] is what the log's folder holds. A [`checkpoint`] sums the log up, and only one that
 //! was read back lets [`clean`] remove what it covers. [`select`] finds files worth merging,
 //! [`read`] reads them, [`zorder`] sorts their rows, [`compact`] writes them anew and [`replace`]
-//! commits that. [`vacuum`] deletes what no version names.
+//! commits that. [`vacuum`] deletes what no version names, and with [`staged`] what was never
+//! written to its end.
 //!
 //! **What is promised.** Nothing here changes the rows of a table or a position: a rewrite says so
 //! in the log (`dataChange = false`), so whoever follows the table's versions sees no new rows. A
@@ -25,6 +26,7 @@ mod zorder;
 mod replace;
 mod compact;
 
+mod staged;
 mod vacuum;
 
 /// Does one piece of maintenance.
@@ -36,11 +38,11 @@ pub(super) async fn maintain(store: &Store, work: &Maintenance) -> Result<Mainta
         Maintenance::Vacuum {
             retention,
             dry_run,
-            full,
+            orphans,
         } => {
             let extent = vacuum::Extent {
                 deletes: !dry_run,
-                orphans: *full,
+                orphans: *orphans,
             };
             vacuum::vacuum(store, *retention, extent).await
         }

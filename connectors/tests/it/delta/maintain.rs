@@ -9,7 +9,7 @@ use arrow::datatypes::{Field, Schema};
 use sluice_engine::config::{self, Config};
 use sluice_engine::error::{Error, Kind};
 use sluice_engine::maintenance::{Caretaker, Ward};
-use sluice_engine::table::{Compact, Maintained, Maintenance};
+use sluice_engine::table::{Compact, Maintained, Maintenance, Orphans};
 use tokio_util::sync::CancellationToken;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -24,7 +24,7 @@ fn vacuum(retention: Duration) -> Maintenance {
     Maintenance::Vacuum {
         retention: Some(retention),
         dry_run: false,
-        full: false,
+        orphans: Orphans::Kept,
     }
 }
 
@@ -380,7 +380,7 @@ async fn vacuum_keeps_what_may_be_read_or_committed() {
     let dry = Maintenance::Vacuum {
         retention: Some(Duration::ZERO),
         dry_run: true,
-        full: false,
+        orphans: Orphans::Kept,
     };
     assert_eq!(table.maintain(&dry).await.unwrap().files_removed, 5);
     assert_eq!(files(&data).len(), 6);
@@ -396,7 +396,7 @@ async fn vacuum_keeps_what_may_be_read_or_committed() {
     let full = Maintenance::Vacuum {
         retention: Some(DAY),
         dry_run: false,
-        full: true,
+        orphans: Orphans::All,
     };
     assert_eq!(table.maintain(&full).await.unwrap().files_removed, 1);
     assert!(data.join("new.parquet").try_exists().unwrap());

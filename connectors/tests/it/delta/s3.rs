@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sluice_engine::error::Kind;
-use sluice_engine::table::{Compact, Maintenance};
+use sluice_engine::table::{Compact, Maintenance, Orphans};
 
 const BUCKET: &str = "sluice-tests";
 
@@ -191,7 +191,7 @@ async fn a_table_is_maintained_and_removed() {
     let vacuum = Maintenance::Vacuum {
         retention: Some(Duration::ZERO),
         dry_run: false,
-        full: false,
+        orphans: Orphans::Kept,
     };
     assert_eq!(table.maintain(&vacuum).await.unwrap().files_removed, 5);
     let table = opened(&definition).await;

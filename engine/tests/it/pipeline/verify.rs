@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_engine::table::{Maintenance, Table};
+use sluice_engine::table::{Maintenance, Orphans, Table};
 
 use crate::memory::World;
 use crate::statements::run;
@@ -75,7 +75,7 @@ async fn rows_of_statements_are_told_and_make_no_false_alarm() {
     let vacuum = Maintenance::Vacuum {
         retention: Some(Duration::ZERO),
         dry_run: false,
-        full: true,
+        orphans: Orphans::All,
     };
     topic.push(0, &["d"]);
     until(&engine, 4).await;
