@@ -88,18 +88,33 @@ pub(super) async fn commit(
     Ok(proposal.stamp.clone().into_commit(version, name))
 }
 
-/// A conflict proves that the number is taken which an open proposal was for.
-fn refused(error: Error, unproposed: bool) -> Refused {
-    let certain = unproposed || error.kind() == Kind::Conflict;
+/// What is known of the proposals made so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// There were none.
+    None,
+    /// The entry that has the number of each was read, and is another.
+    Answered,
+    /// One of them may have become an entry that is gone or damaged since.
+    Open,
+}
+
+/// A conflict proves that the number is taken which an open proposal was for, if what took it was
+/// read.
+fn refused(error: Error, made: Made) -> Refused {
+    let certain = match made {
+        Made::None => true,
+        Made::Answered => error.kind() == Kind::Conflict,
+        Made::Open => false,
+    };
     Refused { error, certain }
 }
 
 async fn land(store: &Store, head: &mut Head, proposal: &Proposal) -> Result<u64, Refused> {
-    let (mut proposed, mut refusals, mut certain) = (false, 0, true);
+    let (mut made, mut refusals, mut certain) = (Made::None, 0, true);
     loop {
         // Somebody may have changed the table since the files were written.
-        check_layout(store, head, proposal).map_err(|error| refused(error, !proposed))?;
-        proposed = true;
+        check_layout(store, head, proposal).map_err(|error| refused(error, made))?;
         let error = match attempt(store, head.state(), proposal).await {
             Ok(done) => match fail_point::pass("after_commit").await {
                 Ok(()) => {
@@ -115,10 +130,14 @@ async fn land(store: &Store, head: &mut Head, proposal: &Proposal) -> Result<u64
         };
         debug!(table = %store.name, base = head.version(), %error, "a commit's outcome is open");
         let newest = probe_newest(store, head).await;
-        let newest = newest.map_err(|error| refused(error, false))?;
+        let newest = newest.map_err(|error| refused(error, Made::Open))?;
         let entries = read_between(store, head.version(), newest.version()).await;
         let verdict = judge(store, head.version(), &newest, entries.as_deref(), proposal);
-        let verdict = verdict.await.map_err(|error| refused(error, false))?;
+        made = match (made, &entries) {
+            (Made::Open, _) | (_, None) => Made::Open,
+            _ => Made::Answered,
+        };
+        let verdict = verdict.await.map_err(|error| refused(error, made))?;
         let stood = newest.version() == head.version();
         head.adopt(newest, entries.as_deref());
         if let Verdict::Landed(version) = verdict {

@@ -201,6 +201,12 @@ impl Log {
         Ok(log)
     }
 
+    /// The newest version that has an entry or a checkpoint.
+    pub(super) fn newest(&self) -> Option<u64> {
+        let entry = self.entries.keys().max().copied();
+        entry.max(self.checkpoints.keys().next_back().copied())
+    }
+
     /// The newest checkpoint of `version` or before of which all files are there, and those.
     pub(super) fn newest_checkpoint(&self, version: u64) -> Option<(u64, Vec<Path>)> {
         let older = self.checkpoints.range(..=version).rev();

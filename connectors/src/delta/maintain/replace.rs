@@ -14,7 +14,7 @@ use tracing::debug;
 
 use super::select::File;
 use crate::delta::fault;
-use crate::delta::history::{Entry, KEY, Stamp};
+use crate::delta::history::{Entry, KEY, Log, Stamp};
 use crate::delta::store::Store;
 use crate::delta::write::discard;
 
@@ -78,31 +78,46 @@ pub(super) async fn replace(
         Err(error) => error,
     };
     // A reply may be lost, or what failed came after the commit: the log knows.
-    if let Some(version) = find(store, base, &stamp).await? {
+    let fate = find(store, base, &stamp).await?;
+    if let Fate::Landed(version) = fate {
         debug!(table = %store.name, version, %error, "a replacement landed all the same");
         return Ok(version);
     }
     if !is_conflict(&error) {
         return Err(fault::delta(what(), error));
     }
-    discard(store, &adds).await;
+    if fate == Fate::Absent {
+        discard(store, &adds).await;
+    }
     let name = &store.name;
     let message = format!("files of table \"{name}\" were replaced by somebody else: {error}");
     Err(Error::new(Kind::Conflict, message).source(error))
 }
 
-async fn find(store: &Store, base: &DeltaTableState, stamp: &Stamp) -> Result<Option<u64>> {
-    let mut version = base.version() + 1;
-    while let Some(entry) = Entry::read(store, version).await? {
-        if entry
-            .stamp
-            .is_some_and(|found| found.commit == stamp.commit)
-        {
-            return Ok(Some(version));
+/// What became of a replacement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is this version.
+    Landed(u64),
+    /// It is none of those since.
+    Absent,
+    /// An entry that may have been it is gone.
+    Unknown,
+}
+
+async fn find(store: &Store, base: &DeltaTableState, stamp: &Stamp) -> Result<Fate> {
+    let newest = Log::list(store).await?.newest().unwrap_or(0);
+    let mut fate = Fate::Absent;
+    for version in base.version() + 1..=newest {
+        match Entry::read(store, version).await? {
+            Some(Entry {
+                stamp: Some(found), ..
+            }) if found.commit == stamp.commit => return Ok(Fate::Landed(version)),
+            Some(_) => {}
+            None => fate = Fate::Unknown,
         }
-        version += 1;
     }
-    Ok(None)
+    Ok(fate)
 }
 
 fn is_conflict(error: &DeltaTableError) -> bool {

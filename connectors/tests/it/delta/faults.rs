@@ -16,6 +16,7 @@ use object_store::{
     ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use sluice_engine::error::Kind;
+use sluice_engine::table::{Compact, Maintenance};
 use tokio::sync::Notify;
 
 /// What happens to one write of a log entry.
@@ -29,13 +30,22 @@ enum Fault {
     AfterThenDown(u32),
     /// It waits for the signal, having given one.
     Held(Arc<Notify>, Arc<Notify>),
+    /// It is written, gives a signal, waits for one, and fails.
+    AfterHeld(Arc<Notify>, Arc<Notify>),
+    /// It is written and said to have been there before; it is read once, and who reads it again
+    /// gives a signal and waits for one.
+    TakenThenHeld(Arc<Notify>, Arc<Notify>),
 }
+
+/// A log entry whose readers wait, the reads that pass before, and the signals.
+type Watched = (StorePath, u32, Arc<Notify>, Arc<Notify>);
 
 #[derive(Debug)]
 struct Faulty {
     disk: LocalFileSystem,
     faults: Mutex<VecDeque<Fault>>,
     down: AtomicU32,
+    watched: Mutex<Option<Watched>>,
 }
 
 impl Faulty {
@@ -44,7 +54,27 @@ impl Faulty {
             disk: LocalFileSystem::new(),
             faults: Mutex::new(faults.into_iter().collect()),
             down: AtomicU32::new(0),
+            watched: Mutex::new(None),
         })
+    }
+
+    /// Waits where `location` is watched, after the reads that may pass.
+    async fn watch(&self, location: &StorePath) {
+        let held = {
+            let mut watched = self.watched.lock().unwrap();
+            match watched.as_mut() {
+                Some((path, 0, ..)) if path == location => watched.take(),
+                Some((path, passes, ..)) if path == location => {
+                    *passes -= 1;
+                    None
+                }
+                _ => None,
+            }
+        };
+        if let Some((_, _, reached, go)) = held {
+            reached.notify_one();
+            go.notified().await;
+        }
     }
 
     fn answer(&self) -> Result<()> {
@@ -90,6 +120,20 @@ impl ObjectStore for Faulty {
                 reached.notify_one();
                 go.notified().await;
             }
+            Some(Fault::AfterHeld(reached, go)) => {
+                self.disk.put_opts(location, payload, options).await?;
+                reached.notify_one();
+                go.notified().await;
+                return Err(lost("the answer came too late"));
+            }
+            Some(Fault::TakenThenHeld(reached, go)) => {
+                self.disk.put_opts(location, payload, options).await?;
+                *self.watched.lock().unwrap() = Some((location.clone(), 1, reached, go));
+                return Err(Error::AlreadyExists {
+                    path: location.to_string(),
+                    source: "an attempt before was answered too late".into(),
+                });
+            }
             Some(Fault::After) => {
                 self.disk.put_opts(location, payload, options).await?;
                 return Err(lost("the answer was lost"));
@@ -114,6 +158,7 @@ impl ObjectStore for Faulty {
 
     async fn get_opts(&self, location: &StorePath, options: GetOptions) -> Result<GetResult> {
         self.answer()?;
+        self.watch(location).await;
         self.disk.get_opts(location, options).await
     }
 
@@ -334,4 +379,56 @@ async fn a_table_made_anew_is_no_longer_the_same() {
     let error = table.append(append(3, 5)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Conflict, "{error}");
     assert!(stored(&open(folder.path()).await).await.is_empty());
+}
+
+/// Removes every entry of the log that a checkpoint of the newest version stands in for.
+async fn forget(table: &Arc<dyn Table>) {
+    table.maintain(&Maintenance::Checkpoint).await.unwrap();
+    let retention = std::time::Duration::ZERO;
+    let clean = Maintenance::CleanLog { retention };
+    assert!(table.maintain(&clean).await.unwrap().files_removed > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_landed_stay_when_the_log_forgot_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = create(folder.path()).await;
+    other.append(append(0, 3)).await.unwrap();
+    let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let held = Fault::AfterHeld(Arc::clone(&reached), Arc::clone(&go));
+    let table = faulty(folder.path(), [held]).await;
+    let (landed, ()) = tokio::join!(table.append(append(3, 5)), async {
+        reached.notified().await;
+        // Who took the partition over has gone on, long before the first one wakes.
+        other.append(append(5, 6)).await.unwrap();
+        other.append(append(6, 7)).await.unwrap();
+        forget(&other).await;
+        go.notify_one();
+    });
+    let error = landed.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict, "{error}");
+    let all: Vec<i64> = (0..7).collect();
+    assert_eq!(stored(&open(folder.path()).await).await, all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_replaced_others_stay_when_the_log_forgot_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = create(folder.path()).await;
+    other.append(append(0, 3)).await.unwrap();
+    other.append(append(3, 5)).await.unwrap();
+    let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let held = Fault::TakenThenHeld(Arc::clone(&reached), Arc::clone(&go));
+    let table = faulty(folder.path(), [held]).await;
+    let merge = Maintenance::Compact(Compact::default());
+    let (merged, ()) = tokio::join!(table.maintain(&merge), async {
+        reached.notified().await;
+        other.append(append(5, 6)).await.unwrap();
+        forget(&other).await;
+        go.notify_one();
+    });
+    let error = merged.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict, "{error}");
+    let all: Vec<i64> = (0..6).collect();
+    assert_eq!(stored(&open(folder.path()).await).await, all);
 }
