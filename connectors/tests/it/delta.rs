@@ -2,6 +2,7 @@
 
 mod contract;
 mod faults;
+mod large_rows;
 mod layout;
 mod maintain;
 mod options;

@@ -261,7 +261,7 @@ impl<'a> Job<'a> {
             Vec::new(),
             Some(properties),
             NonZeroU64::new(limit),
-            Some(first.num_rows().max(1)),
+            Some(read::ROWS),
             table.num_indexed_cols(),
             named,
         );

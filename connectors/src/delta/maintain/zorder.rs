@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::{ArrayRef, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::row::{Row, RowConverter, SortField};
 use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -21,6 +21,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use datafusion::prelude::SessionConfig;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use sluice_engine::error::{Error, Result};
@@ -38,6 +39,11 @@ const RANKS: usize = 256;
 const RANK_BITS: u32 = 8;
 /// Memory for sorting; more goes to disk.
 const MEMORY: usize = 256 << 20;
+/// Bytes of rows that sorting hands on at once, about: it holds so much of each of its pieces.
+const SORTED_BYTES: u64 = 4 << 20;
+/// Bytes of a value, as rows are compared, that its rank goes by. Those that begin alike have ranks
+/// side by side.
+const PREFIX: usize = 128;
 /// The column of a row's place on the curve, while rows are sorted.
 const PLACE: &str = "_sluice_place";
 
@@ -104,7 +110,9 @@ impl Curve {
             schema: placed,
             rows: Mutex::new(Some(Box::pin(rows))),
         });
-        let sorted = sorted(once).map_err(Error::from)?;
+        let row_bytes = read::bytes_per_row(store, files).await?;
+        let at_once = read::rows_at_once(row_bytes, SORTED_BYTES);
+        let sorted = sorted(once, at_once).map_err(Error::from)?;
         let width = stored.fields().len();
         let rows = sorted.map(move |rows| {
             let rows = rows.map_err(Error::from)?;
@@ -129,7 +137,7 @@ impl Curve {
         let converters: Vec<_> = converters
             .collect::<std::result::Result<_, _>>()
             .map_err(|error| wrong(&error))?;
-        let mut values: Vec<Vec<OwnedRow>> = vec![Vec::new(); converters.len()];
+        let mut values: Vec<Vec<Box<[u8]>>> = vec![Vec::new(); converters.len()];
         let (mut step, mut seen) = (1, 0);
         let mut rows = read::rows(store, &only, files);
         while let Some(batch) = rows.try_next().await? {
@@ -140,7 +148,7 @@ impl Curve {
             {
                 let converted = converter.convert_columns(std::slice::from_ref(column));
                 let converted = converted.map_err(|error| wrong(&error))?;
-                values.extend(picked.clone().map(|row| converted.row(row).owned()));
+                values.extend(picked.clone().map(|row| prefix(&converted.row(row)).into()));
             }
             seen += batch.num_rows();
             // Twice the sample: every other value goes, and so does every other row from here on.
@@ -164,18 +172,24 @@ impl Curve {
 }
 
 /// The values at which a rank ends and the next begins.
-fn bounds(mut values: Vec<OwnedRow>) -> Vec<OwnedRow> {
+fn bounds(mut values: Vec<Box<[u8]>>) -> Vec<Box<[u8]>> {
     values.sort_unstable();
     let each = values.len().div_ceil(RANKS).max(1);
-    let mut bounds: Vec<OwnedRow> = values.into_iter().step_by(each).skip(1).collect();
+    let mut bounds: Vec<Box<[u8]>> = values.into_iter().step_by(each).skip(1).collect();
     bounds.dedup();
     bounds
+}
+
+/// What of a value is compared: rows are in the order of their bytes, so their beginnings are, too.
+fn prefix<'a>(row: &'a Row<'_>) -> &'a [u8] {
+    let bytes = row.as_ref();
+    &bytes[..bytes.len().min(PREFIX)]
 }
 
 struct Ranks {
     columns: Vec<String>,
     converters: Arc<Vec<RowConverter>>,
-    bounds: Vec<Vec<OwnedRow>>,
+    bounds: Vec<Vec<Box<[u8]>>>,
 }
 
 impl Ranks {
@@ -195,7 +209,7 @@ impl Ranks {
             let converted = converter.convert_columns(std::slice::from_ref(column));
             let converted = converted.map_err(|error| wrong(&error))?;
             for (place, row) in places.iter_mut().zip(converted.iter()) {
-                let rank = bounds.partition_point(|bound| bound.row() <= row);
+                let rank = bounds.partition_point(|bound| bound.as_ref() <= prefix(&row));
                 *place |= spread(rank as u64, number, count);
             }
         }
@@ -212,7 +226,10 @@ fn spread(rank: u64, number: u32, count: u32) -> u64 {
         .fold(0, |all, bit| all | bit)
 }
 
-fn sorted(once: Arc<Once>) -> Result<SendableRecordBatchStream, DataFusionError> {
+fn sorted(
+    once: Arc<Once>,
+    rows_at_once: usize,
+) -> Result<SendableRecordBatchStream, DataFusionError> {
     let schema = Arc::clone(&once.schema);
     let input = StreamingTableExec::try_new(
         Arc::clone(&schema),
@@ -228,7 +245,10 @@ fn sorted(once: Arc<Once>) -> Result<SendableRecordBatchStream, DataFusionError>
     let runtime: RuntimeEnv = RuntimeEnvBuilder::new()
         .with_memory_limit(MEMORY, 1.0)
         .build()?;
-    let context = TaskContext::default().with_runtime(Arc::new(runtime));
+    let config = SessionConfig::new().with_batch_size(rows_at_once);
+    let context = TaskContext::default()
+        .with_session_config(config)
+        .with_runtime(Arc::new(runtime));
     SortExec::new(order, Arc::new(input)).execute(0, Arc::new(context))
 }
 
