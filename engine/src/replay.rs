@@ -209,7 +209,7 @@ impl Replayer {
         if let Some(first) = faults.first() {
             outcome.fail(faults.len() as u64, first);
         }
-        let isolation = Isolation::begin(&committer.transform, &self.cpu).await?;
+        let isolation = Isolation::begin(&committer.transform, &committer.table, &self.cpu).await?;
         let isolated = isolation.run(std::slice::from_ref(&batch)).await?;
         if let Some(first) = isolated.refused.first() {
             outcome.fail(isolated.refused.len() as u64, &first.reason);

@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
@@ -129,6 +130,26 @@ pub trait Table: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the table cannot be read.
     async fn offsets(&self, writer: &str, partitions: &[Partition]) -> Result<Vec<Option<i64>>>;
+
+    /// Whether [`Table::append`] takes the values of these rows, which are of the table's types and
+    /// NULL only where it may be. Told from the rows alone, so that whoever has many can look for
+    /// the one at fault.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::User`] naming the column and the value that cannot be stored.
+    fn check_rows(&self, _rows: &RecordBatch) -> Result<()> {
+        Ok(())
+    }
+
+    /// The partitions of the table that these rows go to, each by a number that is the same every
+    /// time and may come more than once; none where the table has no partitions. A commit makes at
+    /// least one file for each.
+    ///
+    /// # Errors
+    /// As [`Table::check_rows`].
+    fn partitions_of(&self, _rows: &RecordBatch) -> Result<Vec<u64>> {
+        Ok(Vec::new())
+    }
 
     /// Stores rows and offsets in one commit.
     ///

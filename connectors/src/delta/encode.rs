@@ -27,6 +27,8 @@ const PART_BYTES: usize = 8 << 20;
 /// Bytes of rows after which the files of a partitioned table are closed and others begun: it caps
 /// what thousands of open files hold.
 const PARTITIONED_BYTES: usize = 512 << 20;
+/// Files open at once: one of a table with twenty columns holds a fifth of a megabyte before rows.
+const OPEN_FILES: usize = 256;
 
 /// What rows are encoded for.
 #[derive(Debug, Clone)]
@@ -71,10 +73,13 @@ pub(super) struct Encoder {
     open: BTreeMap<usize, Open>,
     held_bytes: usize,
     rows: u64,
+    writes: u64,
 }
 
 struct Open {
     path: Path,
+    /// How many writes there were to any file when this one was last written to.
+    used: u64,
     writer: ArrowWriter<Vec<u8>>,
 }
 
@@ -95,6 +100,7 @@ impl Encoder {
             open: BTreeMap::new(),
             held_bytes: 0,
             rows: 0,
+            writes: 0,
         })
     }
 
@@ -131,6 +137,7 @@ impl Encoder {
         let mut pieces = Vec::new();
         for (partition, rows) in self.splitter.split(&aligned)? {
             if rows.num_rows() > 0 {
+                self.make_way(partition, &mut pieces)?;
                 self.write(partition, &rows)?;
                 self.hand_on(partition, &mut pieces)?;
             }
@@ -154,6 +161,18 @@ impl Encoder {
         Ok(pieces)
     }
 
+    /// Completes the file that has gone longest without rows where one too many would be open.
+    fn make_way(&mut self, partition: usize, pieces: &mut Vec<Piece>) -> Result<()> {
+        if self.open.len() < OPEN_FILES || self.open.contains_key(&partition) {
+            return Ok(());
+        }
+        let idlest = self.open.iter().min_by_key(|(_, open)| open.used);
+        match idlest.map(|(partition, _)| *partition) {
+            Some(idlest) => self.finish_file(idlest, pieces),
+            None => Ok(()),
+        }
+    }
+
     fn write(&mut self, partition: usize, rows: &RecordBatch) -> Result<()> {
         let row_bytes = (bytes_of(rows) / rows.num_rows()).max(1);
         let at_once = (PIECE_BYTES / row_bytes).max(1);
@@ -161,9 +180,11 @@ impl Encoder {
             let begun = self.begin(partition)?;
             self.open.insert(partition, begun);
         }
+        self.writes += 1;
         let Some(open) = self.open.get_mut(&partition) else {
             return Ok(());
         };
+        open.used = self.writes;
         for start in (0..rows.num_rows()).step_by(at_once) {
             let piece = rows.slice(start, at_once.min(rows.num_rows() - start));
             let written = open.writer.write(&piece);
@@ -183,6 +204,7 @@ impl Encoder {
         let name = format!("part-00000-{}-c000.zstd.parquet", uuid::Uuid::new_v4());
         Ok(Open {
             path: folder(self.splitter.values(partition)).join(name),
+            used: 0,
             writer: writer.map_err(|error| failed(&self.layout.table, error))?,
         })
     }
@@ -251,4 +273,58 @@ fn viewed<T: ByteViewType>(column: &GenericByteViewArray<T>) -> usize {
 /// Nothing but a value can be at fault where nothing is stored yet.
 fn failed(table: &str, error: ParquetError) -> Error {
     Error::user(format!("cannot encode rows of table \"{table}\": {error}")).source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
+    use arrow::datatypes::Field;
+
+    fn of_hosts(hosts: impl Iterator<Item = usize>) -> RecordBatch {
+        let hosts: Vec<usize> = hosts.collect();
+        let host: ArrayRef = Arc::new(StringArray::from_iter_values(
+            hosts.iter().map(ToString::to_string),
+        ));
+        let number: ArrayRef = Arc::new(Int64Array::from_iter_values(
+            hosts.iter().map(|host| *host as i64),
+        ));
+        let columns = [("host", host, true), ("number", number, true)];
+        RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+    }
+
+    #[test]
+    fn few_files_are_open_whatever_the_partitions() {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("host", DataType::Utf8, true),
+            Field::new("number", DataType::Int64, true),
+        ]));
+        let layout = Layout {
+            table: "logs".into(),
+            partition_columns: vec!["host".to_owned()],
+            indexed: Indexed::First(32),
+            file_bytes: 1 << 30,
+        };
+        let mut encoder = Encoder::new(layout, Arc::clone(&schema), &schema).unwrap();
+        let mut done = Vec::new();
+        for round in 0..4 {
+            // Host 0 has rows every time, the others once.
+            let hosts = (0..400).map(|row| if row % 40 == 0 { 0 } else { round * 400 + row });
+            let pieces = encoder.push(&[of_hosts(hosts)]).unwrap();
+            done.extend(pieces.into_iter().filter_map(|piece| piece.done));
+            assert!(encoder.open.len() <= OPEN_FILES, "{}", encoder.open.len());
+        }
+        while !encoder.finished() {
+            let pieces = encoder.finish().unwrap();
+            done.extend(pieces.into_iter().filter_map(|piece| piece.done));
+        }
+        assert_eq!(encoder.rows(), 1600);
+        let rows = |complete: &Complete| -> u64 {
+            let said: serde_json::Value = serde_json::from_str(&complete.statistics).unwrap();
+            said["numRecords"].as_u64().unwrap()
+        };
+        assert_eq!(done.iter().map(rows).sum::<u64>(), 1600);
+        let hosts: std::collections::BTreeSet<_> = done.iter().map(|of| &of.values).collect();
+        assert_eq!(hosts.len(), 1 + 4 * 390);
+    }
 }

@@ -42,6 +42,7 @@ mod head;
 mod encoding;
 mod statistics;
 mod partition;
+mod partition_columns;
 mod encode;
 mod upload;
 mod write;

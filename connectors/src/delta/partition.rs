@@ -219,7 +219,11 @@ fn gather(files: &[RecordBatch], runs: Vec<Run>) -> Result<Vec<(usize, RecordBat
 }
 
 /// The column with every value that the log tells from others; to Delta, no text is no value.
-fn distinguishable(table: &str, field: &FieldRef, column: &ArrayRef) -> Result<ArrayRef> {
+pub(super) fn distinguishable(
+    table: &str,
+    field: &FieldRef,
+    column: &ArrayRef,
+) -> Result<ArrayRef> {
     let Some(texts) = column.as_string_opt::<i32>() else {
         return Ok(ArrayRef::clone(column));
     };
@@ -242,30 +246,45 @@ fn distinguishable(table: &str, field: &FieldRef, column: &ArrayRef) -> Result<A
 }
 
 /// A value as the log writes it.
-fn text(table: &str, field: &FieldRef, column: &dyn Array, row: usize) -> Result<Option<String>> {
+///
+/// # Errors
+/// [`sluice_engine::error::Kind::User`] naming the column and a value that readers cannot read.
+pub(super) fn text(
+    table: &str,
+    field: &FieldRef,
+    column: &dyn Array,
+    row: usize,
+) -> Result<Option<String>> {
     if column.is_null(row) {
         return Ok(None);
     }
-    let past = || {
+    let past = |value: String| {
         let name = field.name();
         Error::user(format!(
-            "column \"{name}\" of table \"{table}\" names partitions, and its value is not in the \
-             years 1 to 9999"
+            "column \"{name}\" of table \"{table}\" names partitions, and its value {value} is not \
+             in the years 1 to 9999"
         ))
     };
     let in_range = |year: i32| (1..=9999).contains(&year);
     match column.data_type() {
         DataType::Date32 => {
             let days = column.as_primitive::<Date32Type>().value(row);
-            let date = NaiveDate::from_epoch_days(days).filter(|date| in_range(date.year()));
-            Ok(Some(date.ok_or_else(past)?.format("%Y-%m-%d").to_string()))
+            match NaiveDate::from_epoch_days(days) {
+                Some(date) if in_range(date.year()) => Ok(Some(date.to_string())),
+                Some(date) => Err(past(date.to_string())),
+                None => Err(past(format!("{days} days after 1970"))),
+            }
         }
         DataType::Timestamp(_, _) => {
             let times = column.as_primitive_opt::<TimestampMicrosecondType>();
-            let time = times.and_then(|times| DateTime::from_timestamp_micros(times.value(row)));
-            let time = time.filter(|time| in_range(time.year()));
-            let time = time.ok_or_else(past)?;
-            Ok(Some(time.format("%Y-%m-%d %H:%M:%S%.6f").to_string()))
+            let micros = times.map_or(i64::MAX, |times| times.value(row));
+            match DateTime::from_timestamp_micros(micros) {
+                Some(time) if in_range(time.year()) => {
+                    Ok(Some(time.format("%Y-%m-%d %H:%M:%S%.6f").to_string()))
+                }
+                Some(time) => Err(past(time.format("%Y-%m-%d %H:%M:%S").to_string())),
+                None => Err(past(format!("{micros} microseconds after 1970"))),
+            }
         }
         _ => {
             let options = FormatOptions::default();

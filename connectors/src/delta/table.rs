@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, SchemaRef};
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use sluice_engine::error::Result;
@@ -17,6 +18,7 @@ use super::head::Head;
 use super::history::{self, Stamp};
 use super::maintain::maintain;
 use super::offsets::{Claim, app_id, claims};
+use super::partition_columns::PartitionColumns;
 use super::reader::Reader;
 use super::store::Store;
 use super::write::{Files, Target, discard, write};
@@ -30,6 +32,7 @@ pub struct DeltaTable {
     /// Where writes start from.
     head: Mutex<Head>,
     reader: Reader,
+    partitioned: PartitionColumns,
 }
 
 impl DeltaTable {
@@ -38,6 +41,7 @@ impl DeltaTable {
         let head = Head::load(&store).await?;
         Ok(Self {
             identity: head.state().metadata().id().to_owned(),
+            partitioned: PartitionColumns::new(&store.name, head.state()),
             store,
             head: Mutex::new(head),
             reader: Reader::default(),
@@ -132,6 +136,14 @@ impl Table for DeltaTable {
         let mut head = self.head.lock().await;
         head.refresh(&self.store).await?;
         head.positions(&self.store, &ids).await
+    }
+
+    fn check_rows(&self, rows: &RecordBatch) -> Result<()> {
+        self.partitioned.check(rows)
+    }
+
+    fn partitions_of(&self, rows: &RecordBatch) -> Result<Vec<u64>> {
+        self.partitioned.numbers(rows)
     }
 
     async fn append(&self, append: Append) -> Result<Commit> {

@@ -36,6 +36,10 @@ const SLICE_ROWS_FIRST: usize = 1024;
 /// Bytes that one run should give.
 const RUN_BYTES: usize = 32 << 20;
 
+/// Partitions of the table at which a cut is committed in several parts: each is a file at least,
+/// and a line of the commit.
+const PARTITIONS_MAX: usize = 4096;
+
 /// Everything that committing a cut takes, shared by the cuts of one pipeline.
 #[derive(Debug)]
 pub struct Committer {
@@ -107,7 +111,7 @@ impl Committer {
     ) -> Result<Vec<CommitRange>> {
         fail_point::pass("before_seal").await?;
         self.registration.check_again().await?;
-        let isolation = Isolation::begin(&self.transform, &self.cpu).await?;
+        let isolation = Isolation::begin(&self.transform, &self.table, &self.cpu).await?;
         let (mut part, mut committed) = (Part::default(), Vec::new());
         loop {
             let batches = cut.take(self.pace.rows())?;
@@ -116,13 +120,16 @@ impl Committer {
             }
             let Isolated { rows, refused } = isolation.run(&batches).await?;
             fail_point::pass("during_transform").await?;
+            for rows in &rows {
+                part.partitions.extend(self.table.partitions_of(rows)?);
+            }
             let before = part.bytes;
             for batch in batches {
                 part.cover(batch);
             }
             part.fill(rows, refused, self.event_time.as_deref())?;
             self.pace.gave(part.bytes - before);
-            if part.bytes >= self.part_bytes_max {
+            if part.bytes >= self.part_bytes_max || part.partitions.len() >= PARTITIONS_MAX {
                 let full = std::mem::take(&mut part);
                 committed.extend(self.store(full, &mut positions).await?);
             }

@@ -11,6 +11,7 @@ use crate::pipeline::dead_letters::refused;
 use crate::pipeline::transform::Transform;
 use crate::runtime::Cpu;
 use crate::source::{Reject, SourceBatch};
+use crate::table::Table;
 
 /// Into how many slices a failing one is cut. A lone bad row is found in few runs, and when all are
 /// bad there is hardly more than one run for each.
@@ -23,6 +24,7 @@ const SYSTEMIC_ROWS: usize = 16;
 #[derive(Debug)]
 pub struct Isolation<'a> {
     transform: &'a Arc<Transform>,
+    table: &'a Arc<dyn Table>,
     cpu: &'a Cpu,
     plan: Arc<dyn ExecutionPlan>,
 }
@@ -44,15 +46,20 @@ struct Slice {
 }
 
 impl<'a> Isolation<'a> {
-    /// Plans for one cut.
+    /// Plans for one cut, whose rows go to `table`.
     ///
     /// # Errors
     /// When the query cannot be planned.
-    pub async fn begin(transform: &'a Arc<Transform>, cpu: &'a Cpu) -> Result<Self> {
+    pub async fn begin(
+        transform: &'a Arc<Transform>,
+        table: &'a Arc<dyn Table>,
+        cpu: &'a Cpu,
+    ) -> Result<Self> {
         let planning = Arc::clone(transform);
         let plan = cpu.run(async move { planning.begin().await }).await?;
         Ok(Self {
             transform,
+            table,
             cpu,
             plan,
         })
@@ -116,9 +123,11 @@ impl<'a> Isolation<'a> {
 
     async fn attempt(&self, rows: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
         let (transform, plan) = (Arc::clone(self.transform), Arc::clone(&self.plan));
+        let table = Arc::clone(self.table);
         let run = async move {
             let rows = transform.run(&plan, rows).await?;
             check_nulls(&transform, &rows)?;
+            rows.iter().try_for_each(|rows| table.check_rows(rows))?;
             Ok(rows)
         };
         self.cpu.run(run).await

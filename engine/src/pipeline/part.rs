@@ -1,7 +1,7 @@
 //! What becomes one commit: rows as the target takes them, the records that do not reach it, and
 //! the ranges of both. A cut becomes one part, or several where its query makes many rows of few.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use arrow::array::{Array, AsArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::cast;
@@ -23,6 +23,8 @@ pub struct Part {
     pub rejects: Vec<Reject>,
     /// About how many bytes the rows take.
     pub bytes: usize,
+    /// The partitions of the table that the rows go to, as the table numbers them.
+    pub partitions: HashSet<u64>,
     /// When the oldest record was produced, microseconds since the epoch, where records say so.
     pub oldest_us: Option<i64>,
     ranges: BTreeMap<Partition, ReadRange>,

@@ -107,7 +107,7 @@ impl TableFormat for Format {
         // Another process may have been first.
         let table = tables
             .entry(definition.name.clone())
-            .or_insert_with(|| Arc::new(MemoryTable::new(&definition.name, schema, faults)));
+            .or_insert_with(|| Arc::new(MemoryTable::new(definition, schema, faults)));
         Ok(Arc::clone(table) as Arc<dyn Table>)
     }
 

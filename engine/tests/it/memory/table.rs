@@ -1,17 +1,19 @@
 //! A table in memory that keeps every version.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arrow::array::{RecordBatch, new_null_array};
+use arrow::array::{AsArray, RecordBatch, new_null_array};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use chrono::Utc;
 use datafusion::catalog::{MemTable, TableProvider};
 use futures::StreamExt;
+use sluice_engine::definition::TableDefinition;
 use sluice_engine::error::{Error, Result};
 use sluice_engine::source::Partition;
 use sluice_engine::table::{Append, Commit, Maintained, Maintenance, Table};
@@ -35,6 +37,7 @@ pub(crate) enum Fault {
 #[derive(Debug)]
 pub(crate) struct MemoryTable {
     id: String,
+    partitioned: Vec<String>,
     state: Mutex<TableState>,
     faults: Faults,
     appends: AtomicU64,
@@ -59,7 +62,7 @@ struct Version {
 }
 
 impl MemoryTable {
-    pub(super) fn new(name: &str, schema: SchemaRef, faults: Faults) -> Self {
+    pub(super) fn new(definition: &TableDefinition, schema: SchemaRef, faults: Faults) -> Self {
         let state = TableState {
             schema,
             versions: Vec::new(),
@@ -69,7 +72,8 @@ impl MemoryTable {
             vacuumed: 0,
         };
         let table = Self {
-            id: name.to_owned(),
+            id: definition.name.clone(),
+            partitioned: definition.partition_columns.clone(),
             state: Mutex::new(state),
             faults,
             appends: AtomicU64::new(0),
@@ -164,6 +168,17 @@ impl Table for MemoryTable {
             .iter()
             .map(|p| state.offsets.get(&key(p)).copied())
             .collect())
+    }
+
+    fn partitions_of(&self, rows: &RecordBatch) -> Result<Vec<u64>> {
+        let columns = self.partitioned.iter();
+        let values = columns.flat_map(|name| rows[name.as_str()].as_string::<i32>());
+        let number = |value: Option<&str>| {
+            let mut hasher = DefaultHasher::new();
+            value.hash(&mut hasher);
+            hasher.finish()
+        };
+        Ok(values.map(number).collect())
     }
 
     async fn append(&self, append: Append) -> Result<Commit> {

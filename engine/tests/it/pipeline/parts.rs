@@ -54,6 +54,36 @@ async fn the_end_of_a_backlog_does_not_wait_for_more() {
 }
 
 #[tokio::test]
+async fn rows_of_very_many_partitions_are_committed_in_parts() {
+    let world = Arc::new(World::default());
+    let topic = world.topic("events");
+    let records: Vec<String> = (0..20_000).map(|n| n.to_string()).collect();
+    let records: Vec<&str> = records.iter().map(String::as_str).collect();
+    topic.push(0, &records);
+    let engine = engine(&world, None).await;
+    let session = engine.session(Authority::Owner);
+    let table = "CREATE EXTERNAL TABLE t (v VARCHAR, n INT) STORED AS MEMORY \
+                 PARTITIONED BY (v) LOCATION 'm://x/t'";
+    run(&session, table).await.unwrap();
+    run(&session, SOURCE).await.unwrap();
+    // One cut holds all records, each of which is a partition of its own.
+    let sql = "CREATE PIPELINE p WITH (max_latency = '1h', max_rows = 20000) AS \
+               INSERT INTO t (v) SELECT value FROM s";
+    run(&session, sql).await.unwrap();
+    engine.start_pipelines();
+    until(&engine, 20_000).await;
+    let commits = world.table("t").history();
+    let most = commits.iter().map(|commit| commit.rows).max();
+    assert!(most < Some(4096 + 8192), "{most:?} partitions in a commit");
+    assert_eq!(
+        values(&session, "SELECT count(DISTINCT v) FROM t").await,
+        ["20000"]
+    );
+    assert_eq!(verdicts(&session).await, ["ok"]);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
 async fn one_record_may_not_become_without_bound() {
     let world = Arc::new(World::default());
     let topic = world.topic("events");
