@@ -2,61 +2,18 @@
 //! and the table still proves it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use arrow::util::pretty::pretty_format_batches;
-use futures::StreamExt;
 use futures::future::join_all;
 use sluice_engine::authority::Authority;
 use sluice_engine::config::Config;
 use sluice_engine::engine::Engine;
-use sluice_engine::error::Error;
-use sluice_engine::session::Session;
 use tempfile::TempDir;
+
+use crate::session::{ask, until};
 
 const RECORDS: usize = 20_000;
 /// One in so many is refused at first.
 const REFUSED: usize = 5;
-
-async fn run(session: &Session, sql: &str) -> Result<Vec<String>, Error> {
-    let prepared = session.prepare(sql).await?;
-    let mut answer = session.execute(&prepared).await?;
-    let mut batches = Vec::new();
-    while let Some(batch) = answer.rows.next().await {
-        batches.push(batch?);
-    }
-    let table = pretty_format_batches(&batches).unwrap().to_string();
-    let lines = table.lines().filter_map(|line| line.strip_prefix('|'));
-    let cells = |line: &str| {
-        let cells: Vec<&str> = line
-            .trim_end_matches('|')
-            .split('|')
-            .map(str::trim)
-            .collect();
-        cells.join("|")
-    };
-    Ok(lines.skip(1).map(cells).collect())
-}
-
-async fn ask(session: &Session, sql: &str) -> Vec<String> {
-    run(session, sql).await.unwrap()
-}
-
-/// Waits until a query answers so.
-async fn until(session: &Session, sql: &str, want: &str) {
-    let since = Instant::now();
-    loop {
-        let answer = ask(session, sql).await;
-        if answer == [want] {
-            return;
-        }
-        let pipelines = ask(session, "SHOW PIPELINES").await;
-        assert!(
-            since.elapsed() < Duration::from_secs(60),
-            "{answer:?} {pipelines:?}"
-        );
-    }
-}
 
 /// An engine that reads a file of which some records are refused.
 async fn refusing(folder: &TempDir) -> Arc<Engine> {

@@ -246,6 +246,9 @@ impl Drop for Disk {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_says_so_and_goes_on_when_there_is_room() {
     let Some(disk) = Disk::mount("8m") else {
+        // Past the capture of output: a test that did not run must not look as if it had.
+        let said = "\nNOT TESTED: a full disk, as this user may not mount a file system\n";
+        io::Write::write_all(&mut io::stderr(), said.as_bytes()).unwrap();
         return;
     };
     let folder = disk.0.path();
