@@ -13,6 +13,9 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+/// Names that one survey remembers; what is met beyond them stays in `_extra`.
+const NAMES_MAX: usize = 4096;
+
 /// What a JSON value may become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Shape {
@@ -69,7 +72,8 @@ impl Sightings {
     }
 }
 
-/// Adds the keys of `extra` for which `is_new` holds to `seen`; `offsets` tells records apart.
+/// Adds the keys of `extra` for which `is_new` holds to `seen`, up to a few thousand; `offsets`
+/// tells records apart.
 pub fn survey(
     extra: &StringArray,
     offsets: impl Fn(usize) -> i64,
@@ -86,7 +90,7 @@ pub fn survey(
             };
             if let Some(sightings) = seen.get_mut(key.as_ref()) {
                 sightings.see(shape, offsets(row));
-            } else {
+            } else if seen.len() < NAMES_MAX {
                 let mut sightings = Sightings::default();
                 sightings.see(shape, offsets(row));
                 seen.insert(key.clone().into_owned(), sightings);
@@ -127,16 +131,17 @@ pub fn fill(extra: &StringArray, fields: &[FieldRef]) -> Moved {
         };
         let mut kept = Vec::new();
         let mut filled = vec![false; columns.len()];
-        for (at, (key, value)) in pairs.iter().enumerate() {
-            // Of a key that comes twice nobody knows which value is meant.
-            let again = pairs
-                .iter()
-                .enumerate()
-                .any(|(other, (name, _))| other != at && name == key);
-            match places.get(key.as_ref()) {
-                Some(place) if !again => {
-                    if columns[*place].push(value.get()) {
-                        filled[*place] = true;
+        let place = |key: &Cow<'_, str>| places.get(key.as_ref()).copied();
+        let mut met = vec![0_usize; columns.len()];
+        for place in pairs.iter().filter_map(|(key, _)| place(key)) {
+            met[place] += 1;
+        }
+        for (key, value) in &pairs {
+            match place(key) {
+                // Of a key that comes twice nobody knows which value is meant.
+                Some(place) if met[place] == 1 => {
+                    if columns[place].push(value.get()) {
+                        filled[place] = true;
                     } else {
                         unfit += 1;
                         kept.push((key, value));
@@ -370,6 +375,26 @@ mod tests {
             &[("t", DataType::Utf8)],
         );
         assert_eq!(left, [Some(r#"{"a\"b":1}"#.to_owned())]);
+    }
+
+    #[test]
+    fn a_survey_remembers_so_many_names_and_goes_on_counting_them() {
+        let row = |from: usize, to: usize| {
+            let pairs: Vec<String> = (from..to).map(|n| format!(r#""k{n:06}":1"#)).collect();
+            Some(format!("{{{}}}", pairs.join(",")))
+        };
+        let rows: StringArray = [row(0, 3), row(0, 3 * NAMES_MAX), row(0, 3)]
+            .into_iter()
+            .collect();
+        let mut seen = BTreeMap::new();
+        survey(
+            &rows,
+            |row| i64::try_from(row).unwrap(),
+            |_| true,
+            &mut seen,
+        );
+        assert_eq!(seen.len(), NAMES_MAX);
+        assert_eq!(seen["k000002"].records(), 3);
     }
 
     #[test]

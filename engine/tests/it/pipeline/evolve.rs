@@ -98,3 +98,22 @@ async fn a_query_that_changes_the_keys_keeps_them_where_they_are() {
     assert_eq!(values(&session, extra).await, [r#"{"m":1}"#]);
     engine.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_record_of_very_many_keys_is_no_more_work_than_its_size() {
+    let world = Arc::new(World::default());
+    let topic = world.topic("events");
+    // Compared with one another, they are more work than anybody waits for.
+    let keys: Vec<String> = (0..300_000).map(|n| format!(r#""{n:x}":0"#)).collect();
+    let many = format!(r#"many|{{"n":7,{}}}"#, keys.join(","));
+    topic.push(0, &[r#"a|{"n":1}"#, r#"b|{"n":2}"#, r#"c|{"n":3}"#, &many]);
+    let (engine, session) = evolving(&world, PIPELINE).await;
+    engine.start_pipelines();
+    until(&engine, 4).await;
+    assert_eq!(columns(&session).await, ["n Int64", "v Utf8"]);
+    let last = "SELECT n || ' ' || length(_extra) FROM t WHERE v = 'many'";
+    let left = keys.join(",").len() + 2;
+    assert_eq!(values(&session, last).await, [format!("7 {left}")]);
+    assert_eq!(verdicts(&session).await, ["ok"]);
+    engine.shutdown().await;
+}
