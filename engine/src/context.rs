@@ -14,6 +14,7 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use crate::bounded::guard;
 use crate::config::Query;
 use crate::error::Result;
 use crate::options::SessionOptions;
@@ -83,19 +84,20 @@ impl Contexts {
     /// A state for planning definitions: functions and formats, no tables.
     #[must_use]
     pub fn planner(&self) -> SessionState {
-        SessionStateBuilder::new()
+        let builder = SessionStateBuilder::new()
             .with_config(settings(SessionConfig::new()))
             .with_runtime_env(Arc::clone(&self.runtime))
-            .with_default_features()
-            .build()
+            .with_default_features();
+        guard(builder).build()
     }
 
     fn state(&self, config: SessionConfig) -> SessionState {
-        let mut builder = SessionStateBuilder::new()
+        let builder = SessionStateBuilder::new()
             .with_config(settings(config).with_create_default_catalog_and_schema(false))
             .with_runtime_env(Arc::clone(&self.runtime))
             .with_catalog_list(Arc::clone(&self.catalogs))
             .with_default_features();
+        let mut builder = guard(builder);
         let Plugin {
             scalars,
             aggregates,

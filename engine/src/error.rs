@@ -129,6 +129,16 @@ impl Error {
         self.0.kind
     }
 
+    /// Whether memory was short that others hold too: the same request may pass when they are done.
+    /// Other errors of [`Kind::Limit`] are about the request itself.
+    #[must_use]
+    pub fn is_shortage(&self) -> bool {
+        let source = self.0.source.as_deref();
+        let cause = source.and_then(|source| source.downcast_ref::<DataFusionError>());
+        let root = cause.map(DataFusionError::find_root);
+        self.0.kind == Kind::Limit && matches!(root, Some(DataFusionError::ResourcesExhausted(_)))
+    }
+
     /// What was attempted and failed, without the hint.
     #[must_use]
     pub fn message(&self) -> &str {
@@ -275,6 +285,14 @@ mod tests {
         assert_eq!(back.kind(), Kind::Limit);
         assert_eq!(back.message(), "the query ran longer than 5m");
         assert_eq!(back.hint_text(), Some("raise `query.timeout`"));
+    }
+
+    #[test]
+    fn short_memory_is_told_from_what_is_asked_too_large() {
+        let short = DataFusionError::ResourcesExhausted("pool".into());
+        assert!(Error::from(short.context("while sorting")).is_shortage());
+        let large = DataFusionError::from(Error::limit("too large"));
+        assert!(!Error::from(large).is_shortage());
     }
 
     #[test]

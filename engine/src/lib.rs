@@ -31,6 +31,7 @@ pub mod table;
 
 pub mod plugin;
 
+pub mod bounded;
 pub mod budget;
 
 pub mod statement;

@@ -105,7 +105,7 @@ impl<'a> Isolation<'a> {
                 continue;
             }
             // Memory that others hold is not the row's fault.
-            if error.kind() == Kind::Limit {
+            if error.is_shortage() {
                 return Err(error);
             }
             isolated

@@ -301,6 +301,127 @@ async fn long_chains_are_refused_and_long_lists_are_not() {
     assert!(session.prepare(&rows).await.is_ok());
 }
 
+/// What a statement asks for, and how many bytes that is.
+const TOO_LARGE: &[(&str, &str, &str)] = &[
+    (
+        "array_repeat(1, 1000000000000)",
+        "array_repeat",
+        "16000000000000",
+    ),
+    (
+        "array_repeat(1, 9223372036854775807)",
+        "array_repeat",
+        "147573952589676412912",
+    ),
+    (
+        "list_repeat(repeat('x', 1000000), 1000)",
+        "array_repeat",
+        "1000024000",
+    ),
+    (
+        "array_resize([1], 1000000000000, 7)",
+        "array_resize",
+        "16000000000000",
+    ),
+    (
+        "array_resize([1], 1000000000000)",
+        "array_resize",
+        "24000000000000",
+    ),
+    ("range(1000000000000)", "range", "8000000000008"),
+    (
+        "generate_series(1, 1000000000000)",
+        "generate_series",
+        "8000000000000",
+    ),
+    ("range(0, -1000000000000, -1)", "range", "8000000000008"),
+    (
+        "range(TIMESTAMP '1900-01-01', TIMESTAMP '2026-01-01', INTERVAL '1 microsecond')",
+        "range",
+        "31809715200000008",
+    ),
+    (
+        "range(DATE '2026-01-01', DATE '2027-01-01', INTERVAL '1 month -31 days')",
+        "range",
+        "bytes without end",
+    ),
+    ("repeat('xy', 100000000)", "repeat", "200000000"),
+    (
+        "repeat(arrow_cast('xy', 'LargeUtf8'), 1000000000000)",
+        "repeat",
+        "2000000000000",
+    ),
+    ("lpad('x', 2000000000)", "lpad", "2000000001"),
+    ("rpad('x', 2000000000, 'é')", "rpad", "4000000001"),
+    (
+        "replace(repeat('a', 10000000), 'a', repeat('b', 10000000))",
+        "replace",
+        "100000010000000",
+    ),
+    (
+        "array_to_string(range(0, 1000000), repeat('x', 1000000))",
+        "array_to_string",
+        "1000000000000",
+    ),
+    // Constant folding does not see these.
+    (
+        "sum(length(repeat(CAST(value AS VARCHAR) || 'xxxxxxxxxx', 100000000)))",
+        "repeat",
+        "1400000000",
+    ),
+    (
+        "max(cardinality(array_repeat(value, value * 1000000000000)))",
+        "array_repeat",
+        "",
+    ),
+];
+
+#[tokio::test]
+async fn what_would_take_all_memory_is_refused_and_the_process_lives() {
+    let world = Arc::new(World::default());
+    let session = engine(&world, None).await.session(Authority::Network);
+    for (sql, function, asked) in TOO_LARGE {
+        let error = fails(&session, &format!("SELECT {sql} FROM range(0, 8192)")).await;
+        assert_eq!(error.kind(), Kind::Limit, "{sql}: {error}");
+        let named = format!("function \"{function}\" was asked for {asked}");
+        assert!(error.message().contains(&named), "{sql}: {error}");
+        assert!(error.message().contains("the limit is"), "{sql}: {error}");
+        assert!(error.hint_text().is_some(), "{sql}: {error}");
+        assert_eq!(values(&session, "SELECT 1").await, ["1"]);
+    }
+    // A year of minutes, a text of some MiB, a million elements: nobody is kept from those.
+    for (sql, wanted) in [
+        ("length(repeat('x', 10000000))", "10000000"),
+        ("length(lpad('é', 3000000, 'ab'))", "3000000"),
+        ("cardinality(range(0, 10000000))", "10000000"),
+        (
+            "cardinality(generate_series(TIMESTAMP '2025-01-01', TIMESTAMP '2025-12-31', \
+             INTERVAL '1 minute'))",
+            "524161",
+        ),
+        (
+            "cardinality(range(TIMESTAMP '2026-01-01', TIMESTAMP '2027-01-01', \
+             INTERVAL '1 month -1 day'))",
+            "13",
+        ),
+        ("cardinality(array_repeat([1, 2], 1000000))", "2000000"),
+        (
+            "length(replace(repeat('ab', 2000000), 'a', 'xyz'))",
+            "8000000",
+        ),
+        ("array_to_string(array_resize([1], 3, 7), '-')", "1-7-7"),
+        ("repeat(NULL, 1000000000000)", ""),
+        ("repeat('x', -1)", ""),
+        ("cardinality(range(5, 1))", "0"),
+    ] {
+        assert_eq!(
+            values(&session, &format!("SELECT {sql}")).await,
+            [wanted],
+            "{sql}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_query_stops_at_its_timeout() {
     let world = Arc::new(World::default());

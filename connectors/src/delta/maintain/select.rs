@@ -15,6 +15,7 @@ use datafusion::scalar::ScalarValue;
 use deltalake::kernel::Remove;
 use deltalake::table::state::DeltaTableState;
 use object_store::path::Path;
+use sluice_engine::bounded::guard;
 use sluice_engine::error::{Error, Result};
 
 use crate::delta::store::Store;
@@ -153,7 +154,7 @@ pub(super) fn only(
         .filter_map(|name| whole.field_with_name(name).ok());
     let schema: SchemaRef = Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()));
     let described = DFSchema::try_from(Arc::clone(&schema)).map_err(|error| wrong(&error))?;
-    let session = SessionStateBuilder::new().with_default_features().build();
+    let session = guard(SessionStateBuilder::new().with_default_features()).build();
     let holds = session
         .create_logical_expr(predicate, &described)
         .and_then(|expr| session.create_physical_expr(expr, &described))

@@ -136,3 +136,27 @@ async fn refused_records_keep_their_bytes_and_the_order_of_the_others() {
     assert_eq!(verdicts(&session).await, ["ok"]);
     engine.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_record_that_asks_for_too_much_costs_that_record_alone() {
+    let world = Arc::new(World::default());
+    let topic = world.topic("events");
+    topic.push(0, &["3", "1000000000000", "2", "20000000", "1"]);
+    let sql = "CREATE PIPELINE p WITH (max_latency = '50ms') AS INSERT INTO t (v) \
+               SELECT repeat(array_to_string(array_repeat('x', CAST(value AS BIGINT)), ''), 1) \
+               FROM s";
+    let (engine, session) = set_up(&world, sql).await;
+    engine.start_pipelines();
+    until(&engine, 5).await;
+    let stored = "SELECT string_agg(v, ' ' ORDER BY _offset) FROM t";
+    assert_eq!(values(&session, stored).await, ["xxx xx x"]);
+    let dead = "SELECT _offset || ' ' || reason FROM t__dlq ORDER BY 1";
+    let dead = values(&session, dead).await;
+    assert_eq!(dead.len(), 2, "{dead:?}");
+    for (letter, asked) in dead.iter().zip(["1 function", "3 function"]) {
+        let named = letter.contains("\"array_repeat\" was asked for") && letter.contains("256 MiB");
+        assert!(letter.starts_with(asked) && named, "{letter}");
+    }
+    assert_eq!(verdicts(&session).await, ["ok"]);
+    engine.shutdown().await;
+}
