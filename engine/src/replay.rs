@@ -91,7 +91,9 @@ impl Replayer {
     /// dead letters cannot be read or written. Chunks before the error are stored.
     pub async fn run(&self, replay: &Replay) -> Result<Vec<Outcome>> {
         self.catalog.table(&replay.table).await?;
-        let frame = letters::select(&self.contexts.in_order(), replay).await?;
+        let (context, chosen) = (self.contexts.in_order(), replay.clone());
+        let select = async move { letters::select(&context, &chosen).await };
+        let frame = self.cpu.run(select).await?;
         let mut found = QueryStream::start(frame, &self.cpu, None).await?;
         let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
         let mut chunk: Vec<Letter> = Vec::new();

@@ -12,7 +12,9 @@ use datafusion::sql::sqlparser::parser::Parser;
 
 use super::Statement;
 use super::name::unquote;
+use super::script::tokens;
 use super::syntax::{end, syntax};
+use crate::budget;
 use crate::config::{parse_duration, parse_size};
 use crate::error::{Error, Result};
 use crate::table::Compact;
@@ -105,7 +107,7 @@ impl Call {
         let procedure = match name {
             "optimize" => Procedure::Optimize(Compact {
                 target_bytes: arguments.size("target_size")?,
-                predicate: arguments.text("where")?,
+                predicate: arguments.predicate("where")?,
                 zorder: arguments.names("zorder")?,
                 closed_for: None,
             }),
@@ -119,7 +121,7 @@ impl Call {
                 retention: arguments.duration("retention")?,
             },
             "replay" => Procedure::Replay {
-                predicate: arguments.text("where")?,
+                predicate: arguments.predicate("where")?,
                 limit: arguments.number("limit")?,
                 dry_run: arguments.flag("dry_run")?,
             },
@@ -199,6 +201,16 @@ impl Arguments {
         value
             .map(|value| text(self.procedure, name, &value))
             .transpose()
+    }
+
+    /// A text that is planned later, within the same bounds as a statement.
+    fn predicate(&mut self, name: &str) -> Result<Option<String>> {
+        let text = self.text(name)?;
+        if let Some(text) = &text {
+            let wrong = |error: Error| error.context(format!("\"{name}\" of {}", self.procedure));
+            budget::check(&tokens(text).map_err(wrong)?).map_err(wrong)?;
+        }
+        Ok(text)
     }
 
     fn duration(&mut self, name: &str) -> Result<Option<Duration>> {

@@ -423,6 +423,23 @@ async fn what_would_take_all_memory_is_refused_and_the_process_lives() {
 }
 
 #[tokio::test]
+async fn predicates_of_procedures_have_the_bounds_of_statements() {
+    let world = Arc::new(World::default());
+    let session = engine(&world, None).await.session(Authority::Owner);
+    run(&session, "CREATE TABLE t (a INT)").await.unwrap();
+    let chain = vec!["a = 1"; 20_000].join(" OR ");
+    for procedure in ["optimize", "replay"] {
+        let sql = format!("CALL {procedure}('t', where => '{chain}')");
+        let error = fails(&session, &sql).await;
+        assert_eq!(error.kind(), Kind::Limit, "{error}");
+        assert!(error.message().contains(procedure), "{error}");
+    }
+    run(&session, "CALL optimize('t', where => 'a = 1 OR a = 2')")
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn a_query_stops_at_its_timeout() {
     let world = Arc::new(World::default());
     let mut config = Config::default();
