@@ -30,6 +30,7 @@ use crate::context::Contexts;
 use crate::error::{Error, Kind, Result};
 use crate::lineage;
 use crate::pipeline::Pipelines;
+use crate::pipeline::dead_letters::REPLAY_SUFFIX;
 use crate::pipeline::isolate::Isolation;
 use crate::pipeline::part::Part;
 use crate::pipeline::runner::Runner;
@@ -43,8 +44,6 @@ use crate::table::{Append, CommitRange};
 use letters::Letter;
 pub use outcome::{Outcome, rows};
 
-/// What the name of a replay's writer adds to its pipeline's.
-pub const WRITER_SUFFIX: &str = ":replay";
 /// Stands in a replay's partitions where a stream says which of a name is meant.
 pub const IDENTITY: &str = "dlq";
 
@@ -192,7 +191,7 @@ impl Replayer {
         outcome: &mut Outcome,
     ) -> Result<()> {
         let committer = &runner.committer;
-        let writer = format!("{}{WRITER_SUFFIX}", runner.definition.name);
+        let writer = format!("{}{REPLAY_SUFFIX}", runner.definition.name);
         // The counts come before the look at the table: what is stored between the two moves them.
         let counts = match replay.dry_run {
             true => BTreeMap::new(),

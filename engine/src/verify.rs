@@ -23,8 +23,11 @@ mod chain;
 mod count;
 
 use chain::{Chain, Told};
-use count::{Count, Place};
+use count::Count;
 pub use proof::{PartitionProof, Verification};
+
+/// A topic and a partition.
+type Place = (String, i32);
 
 /// What the table holds, beside what its commits say.
 #[derive(Debug, Default)]
@@ -35,7 +38,17 @@ struct Held {
     statements: BTreeMap<Place, u64>,
     /// A statement's rows that cannot be told from those of pipelines.
     unclear: Option<String>,
+    older: BTreeMap<Place, Older>,
     dead_letters: BTreeMap<(Place, String), u64>,
+}
+
+/// Dead letters that were replayed after the commits were cleaned up that read them first.
+#[derive(Debug, Clone, Copy, Default)]
+struct Older {
+    /// Their rows lie below where the commits begin.
+    below: u64,
+    /// Their rows lie there or not: which ones they are can no longer be told.
+    perhaps: u64,
 }
 
 /// Verifies `name`. Pipelines may write meanwhile: what is proven is one version.
@@ -98,9 +111,39 @@ async fn count_rows(context: &SessionContext, table: &dyn Table, told: &Told) ->
         let start = from.entry(place(proof)).or_insert(proof.from);
         *start = proof.from.min(*start);
     }
+    if told.chains.iter().any(|chain| chain.cut_off) {
+        held.older = count_older(context, table, (&told.replays, &from)).await?;
+    }
     let version = table.provider_at(told.version).await?;
     held.rows = count::pipeline_rows(context, version, &statements, &from).await?;
     Ok(held)
+}
+
+/// The rows of `replays` that lie below `from`.
+async fn count_older(
+    context: &SessionContext,
+    table: &dyn Table,
+    (replays, from): (&[(u64, BTreeMap<Place, u64>)], &BTreeMap<Place, i64>),
+) -> Result<BTreeMap<Place, Older>> {
+    let mut older: BTreeMap<Place, Older> = BTreeMap::new();
+    for (version, stored) in replays {
+        let counts = match table.appended(*version).await {
+            Ok(rows) => Some(count::pipeline_rows(context, rows, &[], from).await?),
+            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Unsupported) => None,
+            Err(error) => return Err(error),
+        };
+        for (place, stored) in stored {
+            let older = older.entry(place.clone()).or_default();
+            match &counts {
+                None => older.perhaps += stored,
+                Some(counts) => {
+                    let count = counts.get(place).copied().unwrap_or_default();
+                    older.below += stored.saturating_sub(count.distinct);
+                }
+            }
+        }
+    }
+    Ok(older)
 }
 
 /// The chains that share a topic and a partition.
@@ -108,6 +151,7 @@ async fn count_rows(context: &SessionContext, table: &dyn Table, told: &Told) ->
 struct Sharing {
     chains: u64,
     records: u64,
+    older: Older,
     cut_off: bool,
     rewound: bool,
 }
@@ -120,6 +164,9 @@ fn compare(told: &mut Told, held: &Held) {
         sharing.records += chain.proof.stored + chain.proof.replayed;
         sharing.cut_off |= chain.cut_off;
         sharing.rewound |= chain.rewound;
+    }
+    for (place, sharing) in &mut shared {
+        sharing.older = held.older.get(place).copied().unwrap_or_default();
     }
     let all: u64 = held.rows.values().map(|count| count.rows).sum();
     // An unnesting query gives several rows of one record, and its commits say so.
@@ -162,6 +209,7 @@ fn compare_rows(proof: &mut PartitionProof, sharing: Sharing, surplus: bool, unc
     let Sharing {
         chains,
         records,
+        older,
         cut_off,
         ..
     } = sharing;
@@ -173,6 +221,15 @@ fn compare_rows(proof: &mut PartitionProof, sharing: Sharing, surplus: bool, unc
         );
         return;
     }
+    let records = records.saturating_sub(older.below);
+    let perhaps = records.saturating_sub(distinct).min(older.perhaps);
+    if older.below + perhaps > 0 {
+        let (count, from) = (older.below + perhaps, proof.from);
+        proof.notes.push(format!(
+            "{count} replayed dead letters lie below offset {from}"
+        ));
+    }
+    let records = records - perhaps;
     // Where several pipelines, or topics of one name, share the offsets, only rows can be compared.
     let wrong = if chains > 1 {
         rows < records || (rows > records && surplus && !unclear)

@@ -18,6 +18,9 @@ use crate::source::Reject;
 /// What the name of a dead-letter table ends with.
 pub const SUFFIX: &str = "__dlq";
 
+/// What the name of a writer that replays dead letters adds to its pipeline's.
+pub const REPLAY_SUFFIX: &str = ":replay";
+
 /// The code of a record that was decoded and that the query or the table refused.
 pub const CODE_REFUSED: &str = "refused";
 

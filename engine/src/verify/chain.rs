@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::Place;
 use super::proof::PartitionProof;
+use crate::pipeline::dead_letters::REPLAY_SUFFIX;
 use crate::source::Partition;
 use crate::table::{Commit, CommitRange};
-
-/// What the name of a writer of replayed dead letters adds to its pipeline's.
-const REPLAY: &str = ":replay";
 
 /// What the commits say of one partition as one pipeline read it.
 #[derive(Debug, Default)]
@@ -27,6 +26,8 @@ pub(super) struct Told {
     pub(super) appended: u64,
     /// Versions that statements appended rows in.
     pub(super) statements: Vec<u64>,
+    /// Versions in which dead letters were replayed, with how many of each place.
+    pub(super) replays: Vec<(u64, BTreeMap<Place, u64>)>,
     /// What took rows out.
     pub(super) removal: Option<String>,
     /// The newest version.
@@ -55,12 +56,15 @@ pub(super) fn follow(commits: Vec<Commit>) -> Told {
             continue;
         }
         told.appended += commit.rows;
-        if let Some(pipeline) = commit.writer.strip_suffix(REPLAY) {
+        if let Some(pipeline) = commit.writer.strip_suffix(REPLAY_SUFFIX) {
+            let mut places: BTreeMap<Place, u64> = BTreeMap::new();
             for range in &commit.ranges {
                 let Partition { topic, index, .. } = &range.partition;
                 let key = (pipeline.to_owned(), topic.clone(), *index);
                 *replayed.entry(key).or_default() += range.stored;
+                *places.entry((topic.clone(), *index)).or_default() += range.stored;
             }
+            told.replays.push((commit.version, places));
             continue;
         }
         for range in &commit.ranges {

@@ -12,11 +12,9 @@ use datafusion::functions_aggregate::expr_fn::{count, count_distinct, sum};
 use datafusion::logical_expr::{cast, col, lit};
 use datafusion::prelude::{DataFrame, SessionContext};
 
+use super::Place;
 use crate::error::{Error, Result};
 use crate::lineage;
-
-/// A topic and a partition.
-pub(super) type Place = (String, i32);
 
 /// Rows and the distinct offsets among them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

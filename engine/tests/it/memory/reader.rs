@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use sluice_engine::error::{Error, Result};
-use sluice_engine::source::{Assigned, Event, Member, Partition, Reader, Revoked, Source, Wanted};
+use sluice_engine::source::{
+    Assigned, Event, Member, Partition, Reader, Redecoded, Revoked, Source, Wanted,
+};
 use tokio::sync::oneshot;
 
 use super::topic::{Change, Topic, schema};
@@ -52,6 +55,18 @@ impl Source for MemorySource {
 
     async fn scan(&self, _wanted: Wanted) -> Result<Box<dyn Reader>> {
         Ok(Box::new(self.reader(true)))
+    }
+
+    fn decode(&self, records: &[&[u8]]) -> Result<Redecoded> {
+        let texts = records
+            .iter()
+            .map(|text| std::str::from_utf8(text).unwrap());
+        let texts = StringArray::from_iter_values(texts);
+        let rows = RecordBatch::try_from_iter([("value", Arc::new(texts) as ArrayRef)]);
+        Ok(Redecoded {
+            rows: rows.unwrap(),
+            faults: vec![None; records.len()],
+        })
     }
 }
 

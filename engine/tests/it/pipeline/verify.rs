@@ -35,6 +35,44 @@ async fn after_the_log_is_cleaned_up_the_rest_is_still_proven() {
 }
 
 #[tokio::test]
+async fn dead_letters_older_than_the_log_may_be_replayed() {
+    let world = Arc::new(World::default());
+    let topic = world.topic("events");
+    topic.push(0, &["1", "two", "3", "four"]);
+    let strict = COPY.replace("(v) SELECT value", "(n) SELECT CAST(value AS INT)");
+    let (engine, session) = set_up(&world, &strict).await;
+    engine.start_pipelines();
+    until(&engine, 4).await;
+    topic.push(0, &["5", "six"]);
+    until(&engine, 6).await;
+    let clean = Maintenance::CleanLog {
+        retention: Duration::ZERO,
+    };
+    world.table("t").maintain(&clean).await.unwrap();
+    topic.push(0, &["7"]);
+    until(&engine, 7).await;
+    let loose = strict
+        .replace("CREATE", "CREATE OR REPLACE")
+        .replace(" CAST", " TRY_CAST");
+    run(&session, &loose).await.unwrap();
+    run(&session, "CALL replay('t')").await.unwrap();
+    let from: i64 = proven(&session, "first").await[0].parse().unwrap();
+    assert!(from > 3, "{from}");
+    assert_eq!(proven(&session, "replayed").await, ["3"]);
+    assert_eq!(verdicts(&session).await, ["ok"]);
+    let notes = proven(&session, "notes").await.concat();
+    let told = format!("2 replayed dead letters lie below offset {from}");
+    assert!(notes.contains(&told), "{notes}");
+    // A record that is missing all the same is not taken for one of them.
+    topic.push(0, &["8"]);
+    until(&engine, 1).await;
+    world.table("t").lose_newest();
+    let verdict = verdicts(&session).await.concat();
+    assert!(verdict.contains("records, the table holds"), "{verdict}");
+    engine.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_statement_that_doubles_a_record_is_found() {
     let world = Arc::new(World::default());
     let topic = world.topic("events");
