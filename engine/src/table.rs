@@ -151,6 +151,14 @@ pub trait Table: Send + Sync + fmt::Debug {
         Ok(Vec::new())
     }
 
+    /// Every partition that `writer` has an offset in, with the offset, read from the newest
+    /// version.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Unsupported`] when the table is kept in a way that does not list them;
+    /// any other kind when it cannot be read.
+    async fn positions(&self, writer: &str) -> Result<Vec<(Partition, i64)>>;
+
     /// Stores rows and offsets in one commit.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use tracing::debug;
 use super::fault;
 use super::history::{self, Entry, Since};
 use super::offsets::Claim;
-use super::positions::{read_all, read_entries};
+use super::positions::{Positions, read_all, read_entries};
 use super::store::{Store, without_files};
 
 /// How many positions are looked up at once where each look-up reads the log.
@@ -132,22 +132,42 @@ impl Head {
     ) -> Result<Vec<Option<i64>>> {
         let unknown = |id: &&String| !self.complete && !self.known.contains_key(*id);
         let unknown: Vec<&String> = app_ids.iter().filter(unknown).collect();
-        if !unknown.is_empty() {
-            match read_all(store, self.version()).await? {
-                Some(all) => {
-                    let all = all.into_iter().map(|(id, at)| (id, Some(at)));
-                    self.known = all.collect();
-                    self.complete = true;
-                }
-                None => {
-                    let read = read_positions(store, &self.state, &unknown).await?;
-                    let read: Vec<_> = unknown.into_iter().cloned().zip(read).collect();
-                    self.known.extend(read);
-                }
-            }
+        if !unknown.is_empty() && !self.read_whole(store).await? {
+            let read = read_positions(store, &self.state, &unknown).await?;
+            let read: Vec<_> = unknown.into_iter().cloned().zip(read).collect();
+            self.known.extend(read);
         }
         let stored = |id| self.known.get(id).copied().flatten();
         Ok(app_ids.iter().map(stored).collect())
+    }
+
+    /// Every position stored, by application id.
+    ///
+    /// # Errors
+    /// [`sluice_engine::error::Kind::Unsupported`] when only the Delta library reads the log, which
+    /// looks positions up and lists none.
+    pub(super) async fn every_position(&mut self, store: &Store) -> Result<Positions> {
+        if !self.complete && !self.read_whole(store).await? {
+            let name = &store.name;
+            return Err(Error::unsupported(format!(
+                "the log of table \"{name}\" does not list which offsets are stored"
+            ))
+            .hint("CALL checkpoint writes one that does"));
+        }
+        let known = self.known.iter();
+        Ok(known
+            .filter_map(|(id, at)| Some((id.clone(), (*at)?)))
+            .collect())
+    }
+
+    /// Learns all positions at once, where the log lets it.
+    async fn read_whole(&mut self, store: &Store) -> Result<bool> {
+        let Some(all) = read_all(store, self.version()).await? else {
+            return Ok(false);
+        };
+        self.known = all.into_iter().map(|(id, at)| (id, Some(at))).collect();
+        self.complete = true;
+        Ok(true)
     }
 
     /// Checks that every claim continues from the position stored, looking at the newest version

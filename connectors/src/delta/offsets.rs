@@ -55,6 +55,25 @@ pub(super) fn app_id(writer: &str, partition: &Partition) -> String {
     )
 }
 
+/// The partition of a position of `writer`; `None` for those of others.
+pub(super) fn partition_of(writer: &str, app_id: &str) -> Option<Partition> {
+    let mut parts = app_id.split(':');
+    let own = parts.next() == Some("sluice") && parts.next() == Some(&encoded(writer));
+    let (topic, identity, index) = (parts.next()?, parts.next()?, parts.next()?);
+    if !own || parts.next().is_some() {
+        return None;
+    }
+    Some(Partition {
+        topic: decoded(topic),
+        identity: decoded(identity),
+        index: index.parse().ok()?,
+    })
+}
+
+fn decoded(part: &str) -> String {
+    part.replace("%3A", ":").replace("%25", "%")
+}
+
 fn encoded(part: &str) -> String {
     part.replace('%', "%25").replace(':', "%3A")
 }
@@ -97,6 +116,10 @@ mod tests {
         ) {
             prop_assert_eq!(id(&one) == id(&other), one == other);
             prop_assert_eq!(id(&one).split(':').count(), 5);
+            let (writer, topic, identity, index) = other;
+            let partition = Partition { topic, identity, index };
+            let own = (one.0 == writer).then(|| partition.clone());
+            prop_assert_eq!(partition_of(&one.0, &app_id(&writer, &partition)), own);
         }
     }
 }

@@ -17,7 +17,7 @@ use super::commit::{Proposal, Refused, commit};
 use super::head::Head;
 use super::history::{self, Stamp};
 use super::maintain::maintain;
-use super::offsets::{Claim, app_id, claims};
+use super::offsets::{Claim, app_id, claims, partition_of};
 use super::partition_columns::PartitionColumns;
 use super::reader::Reader;
 use super::store::Store;
@@ -144,6 +144,15 @@ impl Table for DeltaTable {
 
     fn partitions_of(&self, rows: &RecordBatch) -> Result<Vec<u64>> {
         self.partitioned.numbers(rows)
+    }
+
+    async fn positions(&self, writer: &str) -> Result<Vec<(Partition, i64)>> {
+        let mut head = self.head.lock().await;
+        head.refresh(&self.store).await?;
+        let all = head.every_position(&self.store).await?.into_iter();
+        Ok(all
+            .filter_map(|(id, at)| Some((partition_of(writer, &id)?, at)))
+            .collect())
     }
 
     async fn append(&self, append: Append) -> Result<Commit> {

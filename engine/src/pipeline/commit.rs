@@ -196,7 +196,7 @@ impl Committer {
         let mut touched = Vec::new();
         for range in ranges.iter().filter(|range| range.rejected > 0) {
             let Partition { topic, index, .. } = &range.partition;
-            let new_from = positions.new_from(&range.partition);
+            let new_from = positions.dead_letters(&range.partition);
             let mine = rejects
                 .iter()
                 .copied()

@@ -10,7 +10,11 @@ use crate::error::{Error, Kind, Result};
 use crate::pipeline::definition::{OnGap, Start};
 use crate::source::{Offered, Partition};
 use crate::statement::quote;
-use crate::table::{Append, CommitRange, Table};
+use crate::table::{Append, Commit, CommitRange, Table};
+
+/// What is stored in the place of an offset once its partition goes on under another identity: it
+/// is not read under the old one again, and not taken over from there again.
+pub const MOVED: i64 = -1;
 
 /// How often partitions are claimed while others commit in between.
 const ATTEMPTS: u32 = 8;
@@ -22,8 +26,6 @@ const BEGINNING_US: i64 = 60_000_000;
 pub struct Positions {
     next: BTreeMap<Partition, i64>,
     dead_letters: BTreeMap<Partition, i64>,
-    /// Dead letters below were written under another identity of the partition.
-    before: BTreeMap<Partition, i64>,
 }
 
 /// Who takes partitions over, and how it begins.
@@ -50,6 +52,14 @@ pub struct Taken {
     pub gap: u64,
 }
 
+/// What is to be done before partitions are read.
+struct Plan {
+    /// One step for each of them.
+    steps: Vec<Step>,
+    /// What ends the positions under identities that they had.
+    moved: Vec<CommitRange>,
+}
+
 /// What is to be committed for one partition before it is read.
 enum Step {
     Read(i64),
@@ -63,17 +73,11 @@ impl Positions {
         &self.next
     }
 
-    /// The offset that the dead-letter table has stored for `partition`.
+    /// The offset that the dead-letter table has stored for `partition`: dead letters there and
+    /// beyond are certainly not stored yet.
     #[must_use]
     pub fn dead_letters(&self, partition: &Partition) -> Option<i64> {
         self.dead_letters.get(partition).copied()
-    }
-
-    /// Dead letters of `partition` at this offset and beyond are certainly not stored yet.
-    #[must_use]
-    pub fn new_from(&self, partition: &Partition) -> Option<i64> {
-        let stored = self.dead_letters.get(partition).copied();
-        stored.max(self.before.get(partition).copied())
     }
 
     /// Moves on over a cut that is being committed.
@@ -92,7 +96,6 @@ impl Positions {
         for partition in partitions {
             self.next.remove(partition);
             self.dead_letters.remove(partition);
-            self.before.remove(partition);
         }
     }
 
@@ -106,21 +109,24 @@ impl Positions {
     pub async fn take_over(&mut self, taker: Taker<'_>, offered: &[Offered]) -> Result<Vec<Taken>> {
         let mut gaps = vec![0; offered.len()];
         for _ in 0..ATTEMPTS {
-            let steps = taker.plan(offered).await?;
-            let ranges: Vec<CommitRange> = steps.iter().filter_map(Step::range).collect();
+            let Plan { steps, moved } = taker.plan(offered).await?;
+            let renamed = !moved.is_empty();
+            let claims = steps.iter().filter_map(Step::range);
+            let ranges: Vec<CommitRange> = claims.chain(moved).collect();
             if ranges.is_empty() {
                 self.dead_letters_of(taker, offered).await?;
                 return Ok(self.own(offered, &steps, &gaps));
             }
-            let rows = Box::pin(EmptyRecordBatchStream::new(taker.table.schema().await?));
-            let writer = taker.writer.to_owned();
-            let append = Append {
-                writer,
-                rows,
-                ranges,
+            let taken = match renamed {
+                true => taker.move_dead_letters(offered).await,
+                false => Ok(()),
             };
-            match taker.table.append(append).await {
-                Ok(_) => {
+            let taken = match taken {
+                Ok(()) => taker.store(taker.table, ranges).await,
+                error => error,
+            };
+            match taken {
+                Ok(()) => {
                     for (gap, step) in gaps.iter_mut().zip(&steps) {
                         *gap += step.range().map_or(0, |range| range.gap);
                     }
@@ -153,19 +159,15 @@ impl Positions {
 
     async fn dead_letters_of(&mut self, taker: Taker<'_>, offered: &[Offered]) -> Result<()> {
         let partitions: Vec<Partition> = offered.iter().map(|o| o.partition.clone()).collect();
-        let former: Vec<Partition> = offered.iter().map(former).collect();
         let stored = taker.dead_letters.offsets(taker.writer, &partitions);
         let stored = stored.await?;
-        let before = match offered.iter().any(|offer| offer.formerly.is_some()) {
-            true => taker.dead_letters.offsets(taker.writer, &former).await?,
-            false => vec![None; offered.len()],
-        };
-        for ((partition, stored), before) in partitions.into_iter().zip(stored).zip(before) {
-            if let Some(before) = before {
-                self.before.insert(partition.clone(), before);
-            }
-            if let Some(stored) = stored {
-                self.dead_letters.insert(partition, stored);
+        for (partition, stored) in partitions.into_iter().zip(stored) {
+            match stored {
+                Some(MOVED) => return Err(moved_on(&partition)),
+                Some(stored) => {
+                    self.dead_letters.insert(partition, stored);
+                }
+                None => {}
             }
         }
         Ok(())
@@ -182,24 +184,22 @@ impl Step {
 }
 
 impl Taker<'_> {
-    /// One step for each of `offered`.
-    async fn plan(&self, offered: &[Offered]) -> Result<Vec<Step>> {
+    /// What is to be done before `offered` are read.
+    async fn plan(&self, offered: &[Offered]) -> Result<Plan> {
         let partitions: Vec<Partition> = offered.iter().map(|o| o.partition.clone()).collect();
         let stored = self.table.offsets(self.writer, &partitions).await?;
-        let former: Vec<Partition> = offered.iter().map(former).collect();
-        let renamed = |(offer, stored): (&Offered, &Option<i64>)| {
-            stored.is_none() && offer.formerly.is_some()
-        };
-        let before = match offered.iter().zip(&stored).any(renamed) {
-            true => self.table.offsets(self.writer, &former).await?,
-            false => vec![None; offered.len()],
-        };
+        let ended = |(_, stored): &(&Partition, &Option<i64>)| **stored == Some(MOVED);
+        if let Some((partition, _)) = partitions.iter().zip(&stored).find(ended) {
+            return Err(moved_on(partition));
+        }
+        let before = self.before(self.table, offered).await?;
         let fresh =
             |(stored, before): (&Option<i64>, &Option<i64>)| stored.is_none() && before.is_none();
         let unclaimed = stored.iter().zip(&before).any(fresh);
         let late = unclaimed && self.is_late(offered, &stored).await?;
-        let mut steps = Vec::with_capacity(offered.len());
+        let (mut steps, mut moved) = (Vec::with_capacity(offered.len()), Vec::new());
         for ((offer, stored), before) in offered.iter().zip(stored).zip(before) {
+            moved.extend(end(offer, before));
             steps.push(match (stored, before) {
                 (Some(position), _) => self.go_on(offer, position)?,
                 (None, Some(position)) => {
@@ -211,7 +211,50 @@ impl Taker<'_> {
                 (None, None) => claim(offer, self.beginning(offer)),
             });
         }
-        Ok(steps)
+        Ok(Plan { steps, moved })
+    }
+
+    /// What `table` stores under the identities that `offered` may have had, and that they have not
+    /// been taken over from.
+    async fn before(&self, table: &dyn Table, offered: &[Offered]) -> Result<Vec<Option<i64>>> {
+        let renamed = |offer: &Offered| former(offer) != offer.partition;
+        if !offered.iter().any(renamed) {
+            return Ok(vec![None; offered.len()]);
+        }
+        let former: Vec<Partition> = offered.iter().map(former).collect();
+        let stored = table.offsets(self.writer, &former).await?;
+        let live =
+            |(offer, at): (&Offered, Option<i64>)| at.filter(|at| *at != MOVED && renamed(offer));
+        Ok(offered.iter().zip(stored).map(live).collect())
+    }
+
+    /// Makes the dead letters of partitions found under the identities that they have now. Their
+    /// table comes first: under the old ones nobody would look for them.
+    async fn move_dead_letters(&self, offered: &[Offered]) -> Result<()> {
+        let partitions: Vec<Partition> = offered.iter().map(|o| o.partition.clone()).collect();
+        let stored = self.dead_letters.offsets(self.writer, &partitions).await?;
+        let before = self.before(self.dead_letters, offered).await?;
+        let mut ranges = Vec::new();
+        for ((offer, stored), before) in offered.iter().zip(stored).zip(before) {
+            let Some(at) = before else { continue };
+            let to = stored.map_or(at, |stored| stored.max(at));
+            ranges.push(CommitRange::empty(offer.partition.clone(), stored, to));
+            ranges.extend(end(offer, before));
+        }
+        match ranges.is_empty() {
+            true => Ok(()),
+            false => self.store(self.dead_letters, ranges).await,
+        }
+    }
+
+    async fn store(&self, table: &dyn Table, ranges: Vec<CommitRange>) -> Result<()> {
+        let rows = Box::pin(EmptyRecordBatchStream::new(table.schema().await?));
+        let append = Append {
+            writer: self.writer.to_owned(),
+            rows,
+            ranges,
+        };
+        table.append(append).await.map(|_| ())
     }
 
     fn beginning(&self, offer: &Offered) -> i64 {
@@ -234,10 +277,18 @@ impl Taker<'_> {
         let long_ago = Utc::now().timestamp_micros() - BEGINNING_US;
         let commits = self.table.commits().await?;
         let mut own = commits.iter().filter(|commit| commit.writer == self.writer);
+        // The log of long ago may be gone; what a commit continues from, or the table stores, tells
+        // of it.
+        let continues = |commit: &Commit| commit.ranges.iter().any(|range| range.from.is_some());
         Ok(match own.next() {
-            Some(first) => first.timestamp_us < long_ago,
-            // The log of long ago may be gone.
-            None => stored.iter().any(Option::is_some),
+            Some(first) => first.timestamp_us < long_ago || continues(first),
+            None => match self.table.positions(self.writer).await {
+                Ok(all) => !all.is_empty(),
+                Err(error) if error.kind() == Kind::Unsupported => {
+                    stored.iter().any(Option::is_some)
+                }
+                Err(error) => return Err(error),
+            },
         })
     }
 
@@ -286,6 +337,24 @@ impl Taker<'_> {
 
 fn claim(offer: &Offered, to: i64) -> Step {
     Step::Commit(CommitRange::empty(offer.partition.clone(), None, to))
+}
+
+/// Ends the position `at` under the identity that the partition had.
+fn end(offer: &Offered, at: Option<i64>) -> Option<CommitRange> {
+    at.map(|at| CommitRange::empty(former(offer), Some(at), MOVED))
+}
+
+fn moved_on(partition: &Partition) -> Error {
+    let Partition {
+        topic, identity, ..
+    } = partition;
+    Error::conflict(format!(
+        "{partition} was read on as a topic with an id, and is offered as \"{identity}\" without"
+    ))
+    .hint(format!(
+        "a broker that knows no ids of topics has answered; upgrade it, or read topic \"{topic}\" \
+         by a pipeline of another name"
+    ))
 }
 
 /// The partition under the identity that it may have had.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Place;
 use super::proof::PartitionProof;
 use crate::pipeline::dead_letters::REPLAY_SUFFIX;
+use crate::pipeline::positions::MOVED;
 use crate::source::Partition;
 use crate::table::{Commit, CommitRange};
 
@@ -67,7 +68,8 @@ pub(super) fn follow(commits: Vec<Commit>) -> Told {
             told.replays.push((commit.version, places));
             continue;
         }
-        for range in &commit.ranges {
+        // Where a position ended, the claim beside it goes on.
+        for range in commit.ranges.iter().filter(|range| range.to != MOVED) {
             step(&mut chains, &commit, range);
         }
     }

@@ -176,3 +176,35 @@ async fn of_many_who_change_a_property_one_wins() {
     let there = open(folder.path()).await.property("leader").await.unwrap();
     assert_eq!(won, [there.unwrap()]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_positions_of_a_writer_are_listed_when_the_log_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = create(folder.path()).await;
+    assert_eq!(table.positions("ingest").await.unwrap(), []);
+    for (writer, ranges) in [
+        ("ingest", vec![range(0, None, 3), range(1, None, 7)]),
+        ("ingest:replay", vec![range(0, None, 1)]),
+        ("ingest", vec![range(0, Some(3), -1), range(2, None, 3)]),
+    ] {
+        let mut append = append(0, 3);
+        (append.writer, append.ranges) = (writer.into(), ranges);
+        table.append(append).await.unwrap();
+    }
+    table.append(insert(vec![batch(0, 1)])).await.unwrap();
+    table.maintain(&Maintenance::Checkpoint).await.unwrap();
+    let clean = Maintenance::CleanLog {
+        retention: std::time::Duration::ZERO,
+    };
+    let cleaned = table.maintain(&clean).await.unwrap();
+    assert!(cleaned.files_removed > 3, "{cleaned:?}");
+    for table in [&table, &open(folder.path()).await] {
+        let mut positions = table.positions("ingest").await.unwrap();
+        positions.sort_unstable();
+        let expected = [(0, -1), (1, 7), (2, 3)].map(|(index, at)| (partition(index), at));
+        assert_eq!(positions, expected);
+        let replayed = table.positions("ingest:replay").await.unwrap();
+        assert_eq!(replayed, [(partition(0), 1)]);
+        assert_eq!(table.positions("inges").await.unwrap(), []);
+    }
+}

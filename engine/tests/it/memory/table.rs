@@ -189,6 +189,12 @@ impl Table for MemoryTable {
         Ok(values.map(number).collect())
     }
 
+    async fn positions(&self, writer: &str) -> Result<Vec<(Partition, i64)>> {
+        let state = self.state.lock().unwrap();
+        let own = state.offsets.iter().filter(|((of, _), _)| of == writer);
+        Ok(own.map(|((_, p), at)| (p.clone(), *at)).collect())
+    }
+
     async fn append(&self, append: Append) -> Result<Commit> {
         let number = self.appends.fetch_add(1, Ordering::SeqCst);
         let faults = self.faults.lock().unwrap().clone();
