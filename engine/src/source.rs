@@ -10,6 +10,7 @@
 //! it sends [`Event::Revoked`] and waits, so that what was read can be committed first. Events
 //! arrive in order: no batch of a partition comes before its assignment or after its revocation.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -205,6 +206,13 @@ pub trait Source: Send + Sync + fmt::Debug {
     /// writes.
     fn evolves(&self) -> bool {
         false
+    }
+
+    /// What beside [`Source::schema`] decides which rows records become, as users write it: topics,
+    /// format, how a record is decoded. Not where the stream is, or how it is reached. Processes
+    /// that share a pipeline must agree on it.
+    fn settings(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
     }
 
     /// Reads for ever as a member of a group; positions come from the replies to

@@ -1,5 +1,6 @@
 //! What a definition declares of its records: how they are encoded and which columns they become.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
@@ -84,6 +85,12 @@ impl Layout {
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
+    }
+
+    /// What decides how records are decoded, as the options say it.
+    #[must_use]
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        self.options.settings()
     }
 
     /// How records are encoded.

@@ -96,6 +96,36 @@ impl Options {
         Ok(options)
     }
 
+    /// The options in words, those that were left out as well.
+    pub(super) fn settings(&self) -> BTreeMap<String, String> {
+        let named = |(name, _): &(&str, Encoding)| (*name).to_owned();
+        let format = ENCODINGS.iter().find(|(_, of)| *of == self.encoding);
+        let mut settings = BTreeMap::from([
+            ("format".to_owned(), format.map(named).unwrap_or_default()),
+            (
+                "max_record_bytes".to_owned(),
+                self.max_record_bytes.to_string(),
+            ),
+        ]);
+        if self.encoding != Encoding::Raw {
+            let unknown = match self.unknown {
+                Some(Unknown::Strict) => "strict",
+                Some(Unknown::Evolve) => "evolve",
+                Some(Unknown::Extra) | None => "extra",
+            };
+            settings.insert("schema".to_owned(), unknown.to_owned());
+        }
+        let pointer = |keys: &[String]| -> String {
+            let escaped = keys
+                .iter()
+                .map(|key| key.replace('~', "~0").replace('/', "~1"));
+            escaped.map(|key| format!("/{key}")).collect()
+        };
+        let paths = self.paths.iter();
+        settings.extend(paths.map(|(column, keys)| (format!("column.{column}"), pointer(keys))));
+        settings
+    }
+
     fn check_raw(&self, table: &str) -> Result<()> {
         let option = match (self.unknown, self.paths.keys().next()) {
             (Some(_), _) => "schema".to_owned(),

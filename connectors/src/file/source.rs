@@ -1,6 +1,6 @@
 //! Files behind the engine's contract of a stream.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -51,6 +51,10 @@ impl Source for FileSource {
 
     fn evolves(&self) -> bool {
         self.layout.evolves()
+    }
+
+    fn settings(&self) -> BTreeMap<String, String> {
+        self.layout.settings()
     }
 
     async fn follow(&self, _member: &Member, _wanted: Wanted) -> Result<Box<dyn Reader>> {

@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::insert::{InsertInto, take_apart};
-use crate::statement::{self, CreatePipeline, Statement};
+use crate::lineage;
+use crate::source::Source;
+use crate::statement::{self, CreatePipeline, Statement, quote};
 
 /// The bounds at which a cut is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,24 +156,46 @@ impl PipelineDefinition {
 
     /// The definition in the one form that is kept with the table and compared: the body as the
     /// parser prints it, so that white space, comments and the case of keywords make no difference,
-    /// the options that change what is stored, and a hash of both.
+    /// the options that change what is stored, a hash of both, and beside them what `stream` is, if
+    /// it is known: its columns and settings.
     ///
     /// # Errors
     /// When the body cannot be parsed, which would be a fault here.
-    pub fn registered(&self) -> Result<String> {
+    pub fn registered(&self, stream: Option<&dyn Source>) -> Result<String> {
         let body = match statement::parse(&self.body)? {
             Statement::Sql(parsed) => parsed.to_string(),
             _ => return Err(Error::internal("the body of a pipeline is no SQL")),
         };
         let defining = json!({ "body": body, "options": self.options });
         let hash = Sha256::digest(defining.to_string().as_bytes());
-        let value = json!({
+        let mut value = json!({
             "sha256": format!("{hash:x}"),
             "body": body,
             "options": self.options,
         });
+        if let Some(stream) = stream {
+            value["stream"] = json!(described(stream));
+        }
         Ok(value.to_string())
     }
+}
+
+/// What decides which rows the records of `stream` become.
+fn described(stream: &dyn Source) -> BTreeMap<String, String> {
+    let schema = stream.schema();
+    // Every stream has these.
+    let beside =
+        |name: &str| lineage::is_lineage(name) || [lineage::KEY, lineage::HEADERS].contains(&name);
+    let declared = schema.fields().iter().filter(|field| !beside(field.name()));
+    let columns: Vec<String> = declared
+        .map(|field| {
+            let needed = if field.is_nullable() { "" } else { " NOT NULL" };
+            format!("{} {}{needed}", quote(field.name()), field.data_type())
+        })
+        .collect();
+    let mut described = stream.settings();
+    described.insert("columns".to_owned(), columns.join(", "));
+    described
 }
 
 fn positive(text: &str) -> Result<usize> {

@@ -113,7 +113,11 @@ impl Pipelines {
         let event_time = event_time::column(&definition, table.as_ref(), &expected).await?;
         table.add_columns(&lineage::fields()).await?;
         let dead_letters = self.dead_letters(target).await?;
-        let registration = Registration::new(&definition, Arc::clone(&table))?;
+        let registration = Registration::new(
+            &definition,
+            Some(stream.source().as_ref()),
+            Arc::clone(&table),
+        )?;
         match create.or_replace {
             true => registration.replace().await?,
             false => registration.check().await?,
@@ -161,7 +165,7 @@ impl Pipelines {
         };
         let definition = PipelineDefinition::new(&create, &self.defaults)?;
         let table = self.catalog.table(&definition.insert.table).await?;
-        Registration::new(&definition, table)?.release().await
+        Registration::new(&definition, None, table)?.release().await
     }
 
     /// The dead-letter table of `target`, made where it is missing: of the same kind, beside it.

@@ -1,6 +1,7 @@
 //! What a table remembers of the pipelines that write to it. Processes whose pipelines have the
 //! same name, target and definition share the stream as one group; another definition under that
-//! name is refused, because the two would fill the table with rows of two kinds in turns.
+//! name, or another stream under the name that it reads, is refused, because the two would fill the
+//! table with rows of two kinds in turns.
 //!
 //! The definition is compared when a pipeline is opened, when it gains partitions, and before a
 //! commit when the last look is older than a few seconds. So a process that still runs a definition
@@ -8,6 +9,7 @@
 //! meanwhile: offsets are kept under the name alone, and every record is stored under one of the
 //! two.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
 use crate::pipeline::definition::PipelineDefinition;
+use crate::source::Source;
 use crate::statement::quote;
 use crate::table::Table;
 
@@ -35,14 +38,18 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// What `definition` is to `table`; nothing is read or written yet.
+    /// What `definition` over `stream` is to `table`; nothing is read or written yet.
     ///
     /// # Errors
     /// When the definition has no written form, which would be a fault here.
-    pub fn new(definition: &PipelineDefinition, table: Arc<dyn Table>) -> Result<Self> {
+    pub fn new(
+        definition: &PipelineDefinition,
+        stream: Option<&dyn Source>,
+        table: Arc<dyn Table>,
+    ) -> Result<Self> {
         Ok(Self {
             name: definition.name.clone(),
-            own: definition.registered()?,
+            own: definition.registered(stream)?,
             table,
             looked: Mutex::default(),
         })
@@ -56,18 +63,18 @@ impl Registration {
         for _ in 0..ATTEMPTS {
             let known = self.table.property(&self.key()).await?;
             match known.as_deref() {
-                Some(known) if same(known, &self.own) => {
-                    self.note(Some(Instant::now()));
-                    return Ok(());
-                }
-                None | Some("") => match self.put(known.as_deref(), &self.own).await {
-                    Err(error) if error.kind() == Kind::Conflict => {}
-                    done => return done,
-                },
-                Some(other) => {
+                Some(other) if !other.is_empty() && !same(other, &self.own) => {
                     self.note(None);
                     return Err(self.refusal(other));
                 }
+                Some(known) if says_all(known, &self.own) => {
+                    self.note(Some(Instant::now()));
+                    return Ok(());
+                }
+                known => match self.put(known, &self.own).await {
+                    Err(error) if error.kind() == Kind::Conflict => {}
+                    done => return done,
+                },
             }
         }
         Err(self.contended())
@@ -92,7 +99,8 @@ impl Registration {
     pub async fn replace(&self) -> Result<()> {
         for _ in 0..ATTEMPTS {
             let known = self.table.property(&self.key()).await?;
-            if known.as_deref().is_some_and(|known| same(known, &self.own)) {
+            let stands = |known: &str| same(known, &self.own) && says_all(known, &self.own);
+            if known.as_deref().is_some_and(stands) {
                 self.note(Some(Instant::now()));
                 return Ok(());
             }
@@ -136,7 +144,7 @@ impl Registration {
 
     fn refusal(&self, other: &str) -> Error {
         let (name, quoted) = (&self.name, quote(&self.name));
-        let (there, here) = (shown(other), shown(&self.own));
+        let (there, here) = (shown(other, &self.own), shown(&self.own, other));
         Error::conflict(format!(
             "the table knows pipeline \"{name}\" with another definition: {there} there, {here} \
              here"
@@ -156,12 +164,27 @@ impl Registration {
     }
 }
 
-/// Whether two registered definitions are the same, whatever else later versions write beside.
+/// Whether two registered definitions are the same, whatever else later versions write beside. One
+/// that does not say what its stream is agrees with any.
 fn same(one: &str, other: &str) -> bool {
     match (hash(one), hash(other)) {
-        (Some(one), Some(other)) => one == other,
+        (Some(first), Some(second)) => {
+            let streams = stream(one).zip(stream(other));
+            first == second && streams.is_none_or(|(one, other)| one == other)
+        }
         _ => one == other,
     }
+}
+
+/// Whether `known` says all that `own` does.
+fn says_all(known: &str, own: &str) -> bool {
+    !known.is_empty() && (stream(known).is_some() || stream(own).is_none())
+}
+
+/// What a registered definition says of its stream.
+fn stream(registered: &str) -> Option<BTreeMap<String, String>> {
+    let value: Value = serde_json::from_str(registered).ok()?;
+    serde_json::from_value(value.get("stream")?.clone()).ok()
 }
 
 fn hash(registered: &str) -> Option<String> {
@@ -169,8 +192,23 @@ fn hash(registered: &str) -> Option<String> {
     Some(value.get("sha256")?.as_str()?.to_owned())
 }
 
-/// A registered definition for an error's text.
-fn shown(registered: &str) -> String {
+/// A registered definition for an error's text: in what it differs from `other`.
+fn shown(registered: &str, other: &str) -> String {
+    if hash(registered) == hash(other)
+        && let Some((here, there)) = stream(registered).zip(stream(other))
+    {
+        let keys: BTreeSet<&String> = here.keys().chain(there.keys()).collect();
+        let differ = keys
+            .into_iter()
+            .filter(|key| here.get(*key) != there.get(*key));
+        let differ: Vec<String> = differ
+            .map(|key| match here.get(key) {
+                Some(value) => format!("{key} '{}'", cut(value)),
+                None => format!("no {key}"),
+            })
+            .collect();
+        return format!("a stream with {}", differ.join(", "));
+    }
     let value: Value = serde_json::from_str(registered).unwrap_or_default();
     let Some(body) = value.get("body").and_then(Value::as_str) else {
         return cut(registered);

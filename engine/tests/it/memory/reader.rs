@@ -49,6 +49,10 @@ impl Source for MemorySource {
         self.evolves
     }
 
+    fn settings(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([("topics".to_owned(), self.name.clone())])
+    }
+
     async fn follow(&self, _member: &Member, _wanted: Wanted) -> Result<Box<dyn Reader>> {
         Ok(Box::new(self.reader(false)))
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sluice_engine::authority::Authority;
 use sluice_engine::error::Kind;
 use sluice_engine::pipeline::status::State;
+use sluice_engine::table::Table;
 
 use crate::memory::World;
 use crate::statements::{engine, run, values};
@@ -39,6 +40,58 @@ async fn another_definition_is_refused_with_both_shown_and_may_take_over() {
     run(&session, &other.replace("CREATE", "CREATE OR REPLACE"))
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn another_stream_under_the_same_name_is_refused() {
+    let world = Arc::new(World::default());
+    world.topic("events").push(0, &["a"]);
+    let (_first, _) = set_up(&world, COPY).await;
+    for (other, shown) in [
+        (
+            SOURCE.replace("x/events", "x/others"),
+            "a stream with topics 'events' there, a stream with topics 'others' here",
+        ),
+        (
+            format!("{SOURCE} OPTIONS ('schema' 'evolve')"),
+            "a stream with columns '\"value\" Utf8' there, a stream with columns \
+             '\"value\" Utf8, \"_extra\" Utf8' here",
+        ),
+    ] {
+        let second = engine(&world, None).await;
+        let session = second.session(Authority::Owner);
+        run(&session, TABLE).await.unwrap();
+        run(&session, &other).await.unwrap();
+        let error = run(&session, COPY).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Conflict);
+        assert!(error.message().contains(shown), "{error}");
+    }
+    // Where it is, and what it is called there, makes no difference.
+    let second = engine(&world, None).await;
+    let session = second.session(Authority::Owner);
+    run(&session, TABLE).await.unwrap();
+    run(&session, &SOURCE.replace("m://x", "m://y"))
+        .await
+        .unwrap();
+    run(&session, COPY).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_definition_without_its_stream_is_completed() {
+    let world = Arc::new(World::default());
+    world.topic("events").push(0, &["a"]);
+    let (first, _) = set_up(&world, COPY).await;
+    let table = world.table("t");
+    let key = "pipeline.p";
+    let whole = table.property(key).await.unwrap().unwrap();
+    let mut older: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    older.as_object_mut().unwrap().remove("stream").unwrap();
+    let older = older.to_string();
+    table.set_property(key, Some(&whole), &older).await.unwrap();
+    let (_second, session) = open(&world).await;
+    run(&session, COPY).await.unwrap();
+    assert_eq!(table.property(key).await.unwrap(), Some(whole));
+    first.shutdown().await;
 }
 
 #[tokio::test]
