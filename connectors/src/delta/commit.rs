@@ -268,7 +268,7 @@ async fn judge(
         .zip(stored)
         .find(|(claim, at)| claim.from != *at)
     {
-        Some((claim, at)) => Err(moved(store, claim, at)),
+        Some((claim, at)) => Err(moved(store, newest.version(), claim, at).await),
         None => Ok(Verdict::Free),
     }
 }

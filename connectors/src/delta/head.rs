@@ -13,7 +13,7 @@ use tracing::debug;
 use super::fault;
 use super::history::{self, Entry, Since};
 use super::offsets::Claim;
-use super::positions::{Positions, read_all, read_entries};
+use super::positions::{Positions, mover, read_all, read_entries};
 use super::store::{Store, without_files};
 
 /// How many positions are looked up at once where each look-up reads the log.
@@ -182,7 +182,7 @@ impl Head {
         self.refresh(store).await?;
         match self.refused(store, claims).await? {
             None => Ok(()),
-            Some((claim, stored)) => Err(moved(store, claim, stored)),
+            Some((claim, stored)) => Err(moved(store, self.version(), claim, stored).await),
         }
     }
 
@@ -263,14 +263,23 @@ pub(super) async fn read_positions(
         .map_err(|error| fault::delta(format!("read offsets of \"{}\"", store.name), error))
 }
 
-/// The refusal of a claim that finds `stored` instead of what it continues from.
-pub(super) fn moved(store: &Store, claim: &Claim, stored: Option<i64>) -> Error {
+/// The refusal of a claim that finds `stored` at `version` instead of what it continues from.
+pub(super) async fn moved(
+    store: &Store,
+    version: u64,
+    claim: &Claim,
+    stored: Option<i64>,
+) -> Error {
     let say = |offset: Option<i64>| offset.map_or_else(|| "none".to_owned(), |at| at.to_string());
     let (name, partition) = (&store.name, &claim.partition);
     let (expected, stored) = (say(claim.from), say(stored));
+    let by = match mover(store, version, &claim.app_id).await {
+        Some(process) => format!(", by {process}"),
+        None => String::new(),
+    };
     Error::conflict(format!(
         "partition {partition} continues from offset {expected}, and table \"{name}\" has stored \
-         offset {stored}"
+         offset {stored}{by}"
     ))
     .hint("another process writes the same pipeline: read the stored offset and go on from there")
 }

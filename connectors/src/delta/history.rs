@@ -14,6 +14,7 @@ use sluice_engine::error::{Error, Result};
 use sluice_engine::table::{Commit, CommitRange};
 
 use super::fault;
+use super::process::Process;
 use super::store::Store;
 
 /// The key of a [`Stamp`] in the commit's information.
@@ -36,6 +37,9 @@ pub(super) struct Stamp {
     pub(super) timestamp_us: i64,
     /// As in [`Commit`].
     pub(super) ranges: Vec<CommitRange>,
+    /// Who made it; commits of older releases do not say.
+    #[serde(default)]
+    pub(super) process: Option<Process>,
 }
 
 impl Stamp {
@@ -47,6 +51,7 @@ impl Stamp {
             rows,
             timestamp_us: Utc::now().timestamp_micros(),
             ranges,
+            process: Some(Process::own()),
         }
     }
 

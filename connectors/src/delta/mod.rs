@@ -35,6 +35,7 @@ mod schema;
 mod align;
 
 mod offsets;
+mod process;
 mod history;
 mod positions;
 mod head;

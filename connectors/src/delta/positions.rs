@@ -15,10 +15,14 @@ use sluice_engine::error::Result;
 use tracing::debug;
 
 use super::history::{Entry, Log};
+use super::process::Process;
 use super::store::Store;
 
 /// Where each application id stands.
 pub(super) type Positions = HashMap<String, i64>;
+
+/// How many commits are asked who made them.
+const LOOK_BACK: u64 = 16;
 
 /// How many log entries are read at once.
 const CONCURRENT_READS: usize = 16;
@@ -63,6 +67,18 @@ pub(super) async fn read_entries(
         .try_collect()
         .await?;
     Ok(entries.into_iter().collect())
+}
+
+/// Who moved the position `app_id` last, as far as one of the last commits up to `version` did and
+/// says so. For the text of an error: what cannot be read is not told.
+pub(super) async fn mover(store: &Store, version: u64, app_id: &str) -> Option<Process> {
+    for version in (version.saturating_sub(LOOK_BACK)..=version).rev() {
+        let entry = Entry::read(store, version).await.ok()??;
+        if entry.positions.iter().any(|(id, _)| id == app_id) {
+            return entry.stamp?.process;
+        }
+    }
+    None
 }
 
 async fn read_checkpoint(store: &Store, files: &[Path]) -> Result<Positions, ParquetError> {

@@ -159,3 +159,39 @@ async fn writers_go_on_while_a_property_changes_again_and_again() {
     assert_eq!(there.as_deref(), Some("14"));
     assert_eq!(one.version().await.unwrap(), 30);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_names_the_process_that_was_faster() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (create(folder.path()).await, open(folder.path()).await);
+    one.append(append(0, 5)).await.unwrap();
+    let refused = async || {
+        let error = other.append(append(3, 9)).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Conflict, "{error}");
+        error.message().to_owned()
+    };
+    let message = refused().await;
+    assert!(message.ends_with("offset 5, by this process"), "{message}");
+
+    let path = folder
+        .path()
+        .join("my logs/_delta_log/00000000000000000001.json");
+    let log = std::fs::read_to_string(&path).unwrap();
+    let own = entry(folder.path(), 1)
+        .iter()
+        .find_map(|action| Some(action.get("commitInfo")?["sluice"]["process"].to_string()))
+        .unwrap();
+    let pid = std::process::id();
+    assert!(own.contains(&format!("\"pid\":{pid}")), "{own}");
+    let theirs = r#"{"host":"db-7","pid":4242,"sinceUs":1}"#;
+    assert!(log.contains(&own), "{log}");
+    std::fs::write(&path, log.replace(&own, theirs)).unwrap();
+    let message = refused().await;
+    let named = "offset 5, by process 4242 on host \"db-7\"";
+    assert!(message.ends_with(named), "{message}");
+    // Commits of older releases do not say who made them.
+    std::fs::write(&path, log.replace(&own, "null")).unwrap();
+    let message = refused().await;
+    assert!(message.ends_with("has stored offset 5"), "{message}");
+    assert_eq!(one.commits().await.unwrap().len(), 2);
+}
