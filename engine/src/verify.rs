@@ -119,11 +119,14 @@ async fn count_rows(context: &SessionContext, table: &dyn Table, told: &Told) ->
     Ok(held)
 }
 
+/// A version that stored replayed records, and how many of each place.
+type Replayed = (u64, BTreeMap<Place, u64>);
+
 /// The rows of `replays` that lie below `from`.
 async fn count_older(
     context: &SessionContext,
     table: &dyn Table,
-    (replays, from): (&[(u64, BTreeMap<Place, u64>)], &BTreeMap<Place, i64>),
+    (replays, from): (&[Replayed], &BTreeMap<Place, i64>),
 ) -> Result<BTreeMap<Place, Older>> {
     let mut older: BTreeMap<Place, Older> = BTreeMap::new();
     for (version, stored) in replays {
