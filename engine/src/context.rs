@@ -102,8 +102,13 @@ impl Contexts {
             scalars,
             aggregates,
             windows,
+            planners,
             ..
         } = &self.functions;
+        builder
+            .expr_planners()
+            .get_or_insert_default()
+            .extend(planners.iter().cloned());
         builder
             .scalar_functions()
             .get_or_insert_default()

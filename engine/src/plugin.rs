@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 use crate::source::SourceFormat;
@@ -18,6 +19,8 @@ pub struct Plugin {
     pub aggregates: Vec<Arc<AggregateUDF>>,
     /// Window functions.
     pub windows: Vec<Arc<WindowUDF>>,
+    /// What plans operators that stand for functions.
+    pub planners: Vec<Arc<dyn ExprPlanner>>,
     /// Kinds of streams.
     pub sources: BTreeMap<&'static str, Arc<dyn SourceFormat>>,
     /// Kinds of tables.
@@ -33,6 +36,7 @@ impl Plugin {
         self.scalars.extend(other.scalars);
         self.aggregates.extend(other.aggregates);
         self.windows.extend(other.windows);
+        self.planners.extend(other.planners);
         self.sources.extend(other.sources);
         self.tables.extend(other.tables);
         self.default_table = other.default_table.or(self.default_table);

@@ -29,5 +29,6 @@ pub fn plugin() -> Plugin {
             Function::Window(udf) => plugin.windows.push(Arc::new(udf)),
         }
     }
+    plugin.planners = sluice_udfs::planners();
     plugin.and(sluice_connectors::plugin())
 }

@@ -11,6 +11,7 @@
 //!
 //! # Families
 //! A family is a folder with one function per file:
+//! - [`parse`] takes lines of logs apart.
 //! - [`pii`] finds and removes personal data and secrets in text.
 //!
 //! # How to add a function
@@ -31,24 +32,40 @@
 mod registry;
 
 mod args;
+pub mod parse;
 pub mod pii;
 
 pub use registry::Function;
 
+use std::sync::Arc;
+
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::planner::ExprPlanner;
 
 /// All functions, family by family, in the order in which they are documented.
 #[must_use]
 pub fn functions() -> Vec<Function> {
-    pii::functions()
+    let mut functions = parse::functions();
+    functions.extend(pii::functions());
+    functions
 }
 
-/// Makes every function known to `registry`, such as a `SessionContext` or `SessionState`.
+/// What plans the operators of SQL that stand for functions: `->`, `->>` and `?` of JSON.
+#[must_use]
+pub fn planners() -> Vec<Arc<dyn ExprPlanner>> {
+    vec![Arc::new(parse::JsonOperators::default())]
+}
+
+/// Makes every function and operator known to `registry`, such as a `SessionContext` or
+/// `SessionState`.
 ///
 /// # Errors
 /// Fails when the registry refuses a function, as a read-only registry does.
 pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    for planner in planners() {
+        registry.register_expr_planner(planner)?;
+    }
     functions()
         .into_iter()
         .try_for_each(|function| function.register(registry))

@@ -14,13 +14,13 @@ use arrow::error::ArrowError;
 use arrow::json::reader::Decoder;
 use serde_json::value::RawValue;
 use sluice_engine::error::{Error, Result};
+use sluice_udfs::parse::grammar::time;
 
 use super::check::check;
 use super::convert::{self, boolean, date, decimal, float, integer, nested, timestamp};
 use super::fault::Fault;
 use super::number;
 use super::scan::{Json, Quoted};
-use super::time;
 
 /// One column being filled.
 #[derive(Debug)]

@@ -9,9 +9,10 @@ use arrow::datatypes::{DataType, Decimal128Type, FieldRef};
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::Decoder;
 
+use sluice_udfs::parse::grammar::time;
+
 use super::check::{check, check_number, unquote};
 use super::fault::Fault;
-use super::time;
 
 /// Up to here a double holds every whole number.
 const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -5,14 +5,16 @@
 //! leaves no trace in the columns. A [`Chunk`] joins the decoder with lineage columns, rejects and
 //! ranges of offsets into one [`sluice_engine::source::SourceBatch`].
 //!
-//! Every format finds keys and values, and one place, `rows.rs`, turns them into columns: known
+//! The grammars of the text formats are those of the SQL functions, in
+//! [`sluice_udfs::parse::grammar`]. Every format finds keys and values, and one place, `rows.rs`,
+//! turns them into columns: known
 //! keys by their names or mapped paths, the others as JSON in `_extra`.
 //!
 //! | format | a record is | file |
 //! |---|---|---|
 //! | `json` | one object | `json.rs`, and `shape.rs` for objects like those before |
 //! | `raw` | one text | `decoder.rs` |
-//! | `syslog` | a message by RFC 5424 or RFC 3164 | `syslog.rs`, `syslog_bsd.rs` |
+//! | `syslog` | a message by RFC 5424 or RFC 3164 | `syslog.rs` |
 //! | `cef` | an event of ArcSight's format | `cef.rs` |
 //! | `logfmt` | `key=value` pairs | `logfmt.rs` |
 
@@ -22,7 +24,6 @@ mod path;
 mod natural;
 mod layout;
 mod check;
-mod time;
 mod number;
 mod convert;
 mod scan;
@@ -30,7 +31,6 @@ mod column;
 mod rows;
 mod shape;
 mod json;
-mod syslog_bsd;
 mod syslog;
 mod cef;
 mod logfmt;

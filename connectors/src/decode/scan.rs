@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use sluice_udfs::parse::grammar::scan::{number, plain};
 
 use super::check::{check, unquote};
 
@@ -105,80 +106,5 @@ impl<'a> Json<'a> {
         let raw = self.slice(at, end)?;
         check(raw).ok()?;
         Some((raw, end))
-    }
-}
-
-/// How many bytes come before the first quote, backslash or control character; None without one.
-fn plain(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES << 7;
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let (words, _) = bytes.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quote = zero(word ^ (ONES * b'"' as u64));
-        let slash = zero(word ^ (ONES * b'\\' as u64));
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        // The lowest mark is right; a borrow can only make wrong ones above it.
-        let marks = (quote | slash | control) & HIGH;
-        if marks != 0 {
-            return Some(at * 8 + marks.trailing_zeros() as usize / 8);
-        }
-    }
-    let from = words.len() * 8;
-    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    let rest = bytes.get(from..).unwrap_or_default();
-    Some(from + rest.iter().position(special)?)
-}
-
-/// The length of the number at the beginning, by the grammar of JSON.
-fn number(bytes: &[u8]) -> Option<usize> {
-    let digits = |from: usize| {
-        let rest = bytes.get(from..).unwrap_or_default();
-        rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
-    };
-    let from = usize::from(bytes.first() == Some(&b'-'));
-    let whole = digits(from);
-    if whole == 0 || (whole > 1 && bytes.get(from) == Some(&b'0')) {
-        return None;
-    }
-    let mut end = from + whole;
-    if bytes.get(end) == Some(&b'.') {
-        let fraction = digits(end + 1);
-        if fraction == 0 {
-            return None;
-        }
-        end += 1 + fraction;
-    }
-    if matches!(bytes.get(end), Some(b'e' | b'E')) {
-        end += 1 + usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
-        let exponent = digits(end);
-        if exponent == 0 {
-            return None;
-        }
-        end += exponent;
-    }
-    Some(end)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_special_byte_is_found_wherever_it_is() {
-        for special in (0..=255_u8).filter(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
-            for length in 0..40 {
-                for other in [
-                    b'a', b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xff, 0xa2, 0xdc,
-                ] {
-                    let mut bytes = vec![other; length];
-                    assert_eq!(plain(&bytes), None);
-                    bytes.push(special);
-                    bytes.extend([other, b'"', b'\\', 0, other, other, other, other, other]);
-                    assert_eq!(plain(&bytes), Some(length), "{special} {other}");
-                }
-            }
-        }
     }
 }

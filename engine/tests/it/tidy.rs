@@ -10,7 +10,7 @@ use std::process::Command;
 const CRATES: [(&str, &str); 6] = [
     ("engine", ""),
     ("udfs", ""),
-    ("connectors", "engine"),
+    ("connectors", "engine udfs"),
     ("sql", ""),
     ("flight-server", "connectors engine sql udfs"),
     ("benches", "connectors engine sql udfs"),

@@ -142,6 +142,7 @@ fn functions() -> Plugin {
             Function::Window(udf) => plugin.windows.push(Arc::new(udf)),
         }
     }
+    plugin.planners = sluice_udfs::planners();
     plugin
 }
 

@@ -21,3 +21,12 @@ mod properties;
 
 #[cfg(test)]
 mod samples;
+
+#[cfg(test)]
+mod parse;
+
+#[cfg(test)]
+mod parse_properties;
+
+#[cfg(test)]
+mod parse_samples;

@@ -2,53 +2,56 @@
 //! host, and a text that tends to begin with a program's name. Whatever else follows the priority
 //! is a message without these.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, Datelike};
 
+use super::moment::MONTHS;
 use super::time;
 
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 /// The longest name of a program.
 const TAG: usize = 64;
-/// How far a device's clock may be ahead of the stream's.
-const AHEAD: i64 = 7 * 86_400_000_000;
 
-/// The parts of a message.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Bsd<'a> {
-    pub(super) timestamp: Option<Cow<'a, str>>,
-    /// A date whose year nothing tells.
-    pub(super) timestamp_text: Option<&'a str>,
-    pub(super) hostname: Option<&'a str>,
-    pub(super) app_name: Option<&'a str>,
-    pub(super) proc_id: Option<&'a str>,
-    pub(super) message: &'a str,
+/// When a message says that it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stamp<'a> {
+    /// A time as RFC 3339 has it, or resembling that, and its microseconds since the epoch; without
+    /// a zone as if it were in UTC.
+    Time(&'a str, i64),
+    /// A date as RFC 3164 has it.
+    Date(Date<'a>),
 }
 
-/// Reads what follows the priority. The year of a date is the latest that does not put it more than
-/// a week after `written_us`.
-pub(super) fn parse(text: &str, written_us: Option<i64>) -> Bsd<'_> {
+/// The parts of a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bsd<'a> {
+    /// When it was written.
+    pub stamp: Option<Stamp<'a>>,
+    /// The host.
+    pub hostname: Option<&'a str>,
+    /// The program.
+    pub app_name: Option<&'a str>,
+    /// Its process.
+    pub proc_id: Option<&'a str>,
+    /// The text.
+    pub message: &'a str,
+}
+
+/// Reads what follows the priority.
+#[must_use]
+pub fn parse(text: &str) -> Bsd<'_> {
     let mut parts = Bsd {
         message: text,
         ..Bsd::default()
     };
     let rest = if let Some(date) = Date::of(text) {
-        let (date_text, rest) = text.split_at(date.length);
-        match date.with_year(written_us) {
-            Some(timestamp) => parts.timestamp = Some(Cow::Owned(timestamp)),
-            None => parts.timestamp_text = Some(date_text),
-        }
-        rest
+        parts.stamp = Some(Stamp::Date(date));
+        text.get(date.text.len()..).unwrap_or_default()
     } else {
         let (token, rest) = text.split_once(' ').unwrap_or((text, ""));
         let is_date = token.len() >= 19 && token.as_bytes().get(4) == Some(&b'-');
-        if !is_date || time::timestamp(token).is_none() {
+        let Some(us) = is_date.then(|| time::timestamp(token)).flatten() else {
             return parts;
-        }
-        parts.timestamp = Some(Cow::Borrowed(token));
+        };
+        parts.stamp = Some(Stamp::Time(token, us));
         rest
     };
     let mut rest = rest.strip_prefix(' ').unwrap_or(rest);
@@ -71,14 +74,18 @@ pub(super) fn parse(text: &str, written_us: Option<i64>) -> Bsd<'_> {
 }
 
 /// `Oct 11 22:14:15`, perhaps with a year before the time and a fraction after it.
-struct Date<'a> {
-    year: Option<i64>,
-    month: i64,
-    day: i64,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Date<'a> {
+    /// The year, where it is there.
+    pub year: Option<i64>,
+    /// From 1.
+    pub month: i64,
+    /// From 1.
+    pub day: i64,
     /// Hours, minutes, seconds and the fraction, as they stand there.
-    clock: &'a str,
-    /// Bytes of all of it.
-    length: usize,
+    pub clock: &'a str,
+    /// All of it.
+    pub text: &'a str,
 }
 
 impl<'a> Date<'a> {
@@ -106,26 +113,42 @@ impl<'a> Date<'a> {
             month,
             day,
             clock,
-            length: text.len() - after.len(),
+            text: text.get(..text.len() - after.len())?,
         })
     }
 
-    fn with_year(&self, written_us: Option<i64>) -> Option<String> {
-        let Self {
-            month, day, clock, ..
-        } = self;
-        let in_year = |year: i64| format!("{year:04}-{month:02}-{day:02}T{clock}Z");
-        if let Some(year) = self.year {
-            return Some(in_year(year));
-        }
-        let written_us = written_us?;
-        let last = i64::from(DateTime::from_timestamp_micros(written_us)?.year()) + 1;
-        // Leap years may be eight years apart.
-        (last - 9..=last).rev().map(in_year).find(|date| {
-            let date = time::timestamp(date);
-            date.is_some_and(|date| date <= written_us.saturating_add(AHEAD))
-        })
+    /// The date in a year, microseconds since the epoch; None when the year has no such day.
+    #[must_use]
+    pub fn in_year(&self, year: i64) -> Option<i64> {
+        let day = time::days(year, self.month, self.day)?;
+        Some(day * time::DAY + clock_us(self.clock)?)
     }
+
+    /// The year and the microseconds since the epoch: the date's own year, or else the latest that
+    /// does not put it more than `ahead_us` after `reference_us`.
+    #[must_use]
+    pub fn latest(&self, reference_us: i64, ahead_us: i64) -> Option<(i64, i64)> {
+        if let Some(year) = self.year {
+            return Some((year, self.in_year(year)?));
+        }
+        let last = i64::from(DateTime::from_timestamp_micros(reference_us)?.year()) + 1;
+        let bound = reference_us.saturating_add(ahead_us);
+        // Leap years may be eight years apart.
+        (last - 9..=last)
+            .rev()
+            .filter_map(|year| Some((year, self.in_year(year)?)))
+            .find(|(_, us)| *us <= bound)
+    }
+}
+
+/// Microseconds since midnight of what [`clock`] has found.
+fn clock_us(clock: &str) -> Option<i64> {
+    let part = |from: usize| clock.get(from..from + 2)?.parse::<i64>().ok();
+    let seconds = part(0)? * 3600 + part(3)? * 60 + part(6)?;
+    let fraction = clock.get(9..).unwrap_or_default();
+    let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(6);
+    let micros = digits.fold(0, |micros, digit| micros * 10 + i64::from(digit - b'0'));
+    Some(seconds * 1_000_000 + micros)
 }
 
 /// A number of at most `digits` digits, and what follows.
@@ -137,7 +160,7 @@ fn number(text: &str, digits: usize) -> Option<(i64, &str)> {
 }
 
 /// `22:14:15` with up to nine digits of a fraction at the beginning of `text`.
-fn clock(text: &str) -> Option<&str> {
+pub(super) fn clock(text: &str) -> Option<&str> {
     let fixed = text.get(..8)?;
     let is_time = fixed.bytes().enumerate().all(|(at, byte)| match at {
         2 | 5 => byte == b':',

@@ -5,12 +5,13 @@ use arrow::datatypes::Date32Type;
 use chrono::Utc;
 
 /// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
+pub const DAY: i64 = 86_400_000_000;
 /// Digits of a number that tells a time, at most; more cannot be one.
 const DIGITS: usize = 60;
 
 /// A time from text: RFC 3339 and what resembles it, without a zone in UTC, or a number.
-pub(super) fn timestamp(text: &str) -> Option<i64> {
+#[must_use]
+pub fn timestamp(text: &str) -> Option<i64> {
     if let Some(time) = rfc3339(text.as_bytes()) {
         return Some(time);
     }
@@ -25,7 +26,8 @@ pub(super) fn timestamp(text: &str) -> Option<i64> {
 }
 
 /// Days since the epoch from text, as [`timestamp`] reads it.
-pub(super) fn date(text: &str) -> Option<i32> {
+#[must_use]
+pub fn date(text: &str) -> Option<i32> {
     if !text.is_ascii() {
         return None;
     }
@@ -36,13 +38,23 @@ pub(super) fn date(text: &str) -> Option<i32> {
 }
 
 /// The day of a time.
-pub(super) fn day_of(us: i64) -> Option<i32> {
+#[must_use]
+pub fn day_of(us: i64) -> Option<i32> {
     i32::try_from(us.div_euclid(DAY)).ok()
 }
 
 /// A time from a number whose magnitude tells its unit: seconds below 1e11, milliseconds below
 /// 1e14, microseconds below 1e17, nanoseconds up to what 64 bits hold.
-pub(super) fn epoch(number: &str) -> Option<i64> {
+#[must_use]
+pub fn epoch(number: &str) -> Option<i64> {
+    if (1..=17).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        let number: i64 = number.parse().ok()?;
+        return Some(match number {
+            0..100_000_000_000 => number * 1_000_000,
+            100_000_000_000..100_000_000_000_000 => number * 1000,
+            _ => number,
+        });
+    }
     let (negative, rest) = match number.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, number),
@@ -135,7 +147,7 @@ fn rfc3339(text: &[u8]) -> Option<i64> {
 }
 
 /// The microseconds of a fraction of one to nine digits, and what follows it.
-fn fraction(digits: &[u8]) -> Option<(i64, &[u8])> {
+pub(super) fn fraction(digits: &[u8]) -> Option<(i64, &[u8])> {
     let (mut micros, mut count) = (0, 0);
     for digit in digits.iter().take_while(|digit| digit.is_ascii_digit()) {
         if count < 6 {
@@ -165,7 +177,8 @@ fn offset(zone: &[u8]) -> Option<i64> {
 }
 
 /// Days since the epoch of a date in the Gregorian calendar; None when there is no such date.
-pub(super) fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+#[must_use]
+pub fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let length = match month {
         4 | 6 | 9 | 11 => 30,
