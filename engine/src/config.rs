@@ -2,6 +2,8 @@
 //!
 //! Only keys that are present overlay; an unknown key anywhere is an error that names it.
 
+mod enrichment;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +13,8 @@ use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
+
+pub use enrichment::{Enrichment, FeedFormat, GeoDatabase, KeyedTable, TableFormat, ThreatFeed};
 
 /// The settings that ship, with a comment for each.
 pub const DEFAULTS: &str = include_str!("default.toml");
@@ -30,6 +34,8 @@ pub struct Config {
     pub pipeline: Pipeline,
     /// What keeps the tables of pipelines in order.
     pub maintenance: Maintenance,
+    /// Files that functions read beside their arguments.
+    pub enrichment: Enrichment,
     /// What clients on the network may do.
     pub security: Security,
 }

@@ -8,14 +8,15 @@ use std::sync::Arc;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProviderList, SchemaProvider,
 };
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{FunctionRegistry, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::bounded::guard;
 use crate::config::Query;
+use crate::enrichment::Enrichment;
 use crate::error::Result;
 use crate::options::SessionOptions;
 use crate::plugin::Plugin;
@@ -34,8 +35,13 @@ const MEMORY_FALLBACK_BYTES: usize = 2 << 30;
 pub struct Contexts {
     runtime: Arc<RuntimeEnv>,
     functions: Plugin,
+    enrichment: Arc<Enrichment>,
     catalogs: Arc<dyn CatalogProviderList>,
 }
+
+/// The number of the enrichment snapshot that a session has.
+#[derive(Debug)]
+struct Installed(u64);
 
 impl fmt::Debug for Contexts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,11 +50,12 @@ impl fmt::Debug for Contexts {
 }
 
 impl Contexts {
-    /// Sessions that share a memory pool as `query` sets it and know the functions of `plugin`.
+    /// Sessions that share a memory pool as `query` sets it and know the functions of `plugin`,
+    /// which read `enrichment`.
     ///
     /// # Errors
     /// When the spill directory cannot be made.
-    pub fn new(query: &Query, plugin: &Plugin) -> Result<Self> {
+    pub fn new(query: &Query, plugin: &Plugin, enrichment: Arc<Enrichment>) -> Result<Self> {
         let bytes = query
             .memory
             .and_then(|size| usize::try_from(size.as_u64()).ok());
@@ -58,6 +65,7 @@ impl Contexts {
         Ok(Self {
             runtime: runtime.build_arc()?,
             functions: plugin.clone(),
+            enrichment,
             catalogs: Arc::new(MemoryCatalogProviderList::new()),
         })
     }
@@ -92,6 +100,7 @@ impl Contexts {
     }
 
     fn state(&self, config: SessionConfig) -> SessionState {
+        let config = config.with_extension(Arc::clone(&self.enrichment));
         let builder = SessionStateBuilder::new()
             .with_config(settings(config).with_create_default_catalog_and_schema(false))
             .with_runtime_env(Arc::clone(&self.runtime))
@@ -123,6 +132,44 @@ impl Contexts {
             .extend(windows.iter().cloned());
         builder.build()
     }
+}
+
+/// The enrichment that the session of `context` reads.
+#[must_use]
+pub fn enrichment(context: &SessionContext) -> Option<Arc<Enrichment>> {
+    context.state_ref().read().config().get_extension()
+}
+
+/// Gives `context` what enrichment has loaded by now. Plans that are made from here on read it to
+/// their end, whatever is loaded meanwhile; types of results are fixed here too.
+///
+/// # Errors
+/// When a function cannot take it.
+pub fn refresh(context: &SessionContext) -> Result<()> {
+    let Some(present) = enrichment(context).map(|enrichment| enrichment.present()) else {
+        return Ok(());
+    };
+    let Some(snapshot) = &present.snapshot else {
+        return Ok(());
+    };
+    let shared = context.state_ref();
+    let mut state = shared.write();
+    let config = state.config_mut();
+    let installed = config.get_extension::<Installed>();
+    if installed.is_some_and(|installed| installed.0 >= present.number) {
+        return Ok(());
+    }
+    config.set_extension(Arc::new(Installed(present.number)));
+    snapshot.install(config.options_mut());
+    let options = Arc::clone(state.config_options());
+    let functions = state.scalar_functions().values();
+    let updated: Vec<_> = functions
+        .filter_map(|function| function.inner().with_updated_config(&options))
+        .collect();
+    for function in updated {
+        state.register_udf(Arc::new(function))?;
+    }
+    Ok(())
 }
 
 fn settings(config: SessionConfig) -> SessionConfig {

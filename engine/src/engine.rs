@@ -9,12 +9,13 @@ use crate::catalog::{Catalog, PublicSchema};
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::context::Contexts;
+use crate::enrichment::Enrichment;
 use crate::error::Result;
 use crate::pipeline::Pipelines;
 use crate::pipeline::status::PipelineProgress;
 use crate::plugin::Plugin;
 use crate::references::AllowedReferences;
-use crate::runtime::Cpu;
+use crate::runtime::{AbortOnDrop, Cpu};
 use crate::session::Session;
 use crate::store::Store;
 use crate::system::SystemSchema;
@@ -27,11 +28,14 @@ pub struct Engine {
     catalog: Arc<Catalog>,
     pipelines: Arc<Pipelines>,
     commands: Arc<Commands>,
+    /// Looks at the files of enrichment for as long as the engine lives.
+    _watch: AbortOnDrop<()>,
 }
 
 impl Engine {
     /// Opens the data directory `data`, or with `None` a temporary one that goes with the engine.
-    /// Starts nothing. Must be called inside the I/O runtime.
+    /// Loads the files of enrichment and watches them; starts no pipeline. Must be called inside
+    /// the I/O runtime.
     ///
     /// # Errors
     /// When another process owns the directory, or it cannot be read.
@@ -41,7 +45,10 @@ impl Engine {
             None => Store::temporary()?,
         };
         let cpu = Cpu::new()?;
-        let contexts = Arc::new(Contexts::new(&config.query, &plugin)?);
+        let enricher = plugin.enricher.clone();
+        let enrichment = Enrichment::open(&config.enrichment, enricher, Arc::clone(&cpu)).await?;
+        let contexts = Contexts::new(&config.query, &plugin, Arc::clone(&enrichment))?;
+        let contexts = Arc::new(contexts);
         let catalog = Arc::new(Catalog::open(store, plugin.clone(), contexts.planner())?);
         let pipelines = Pipelines::new(
             Arc::clone(&catalog),
@@ -66,6 +73,7 @@ impl Engine {
             catalog: Arc::clone(&catalog),
             pipelines: Arc::downgrade(&pipelines),
             functions: plugin,
+            enrichment: Arc::clone(&enrichment),
         };
         contexts.mount(
             Arc::new(PublicSchema(Arc::clone(&catalog))),
@@ -77,6 +85,7 @@ impl Engine {
             catalog,
             pipelines,
             commands,
+            _watch: enrichment.watch(),
         }))
     }
 

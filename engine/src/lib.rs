@@ -32,6 +32,9 @@ pub mod table;
 pub mod plugin;
 
 pub mod bounded;
+
+pub mod enrichment;
+
 pub mod budget;
 
 pub mod statement;

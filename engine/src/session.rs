@@ -24,7 +24,7 @@ use crate::authority::Authority;
 use crate::catalog::Relation;
 use crate::commands::Commands;
 use crate::commands::call::answer_schema;
-use crate::context::{CATALOG, PUBLIC, SYSTEM};
+use crate::context::{self, CATALOG, PUBLIC, SYSTEM};
 use crate::error::{Error, Result};
 use crate::insert::{self, align};
 use crate::pipeline::carry::{carry, stream_of};
@@ -107,7 +107,10 @@ impl Session {
 
     async fn plan(&self, sql: String) -> Result<Prepared> {
         let none = || Arc::new(Schema::empty());
-        let (schema, work) = match statement::parse(&sql)? {
+        let parsed = statement::parse(&sql)?;
+        self.admit(&parsed).await?;
+        context::refresh(&self.context)?;
+        let (schema, work) = match parsed {
             Statement::ShowPipelines => {
                 let all = statement::parse("SELECT * FROM system.pipelines ORDER BY name")?;
                 self.plan_sql(all).await?
@@ -128,6 +131,22 @@ impl Session {
             own => (none(), Work::Command(Box::new(own))),
         };
         Ok(Prepared { sql, schema, work })
+    }
+
+    /// Loads the files that calls name by their paths, which only the owner's may.
+    async fn admit(&self, parsed: &Statement) -> Result<()> {
+        let Some(enrichment) = context::enrichment(&self.context) else {
+            return Ok(());
+        };
+        match parsed {
+            Statement::Sql(sql) => enrichment.admit_statement(sql, self.authority).await,
+            Statement::CreatePipeline(create) => match statement::parse(&create.body) {
+                Ok(Statement::Sql(sql)) => enrichment.admit_statement(&sql, self.authority).await,
+                // What is wrong with the body is said where it is planned.
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
     }
 
     async fn plan_sql(&self, parsed: Statement) -> Result<(SchemaRef, Work)> {
@@ -203,6 +222,8 @@ impl Session {
     /// # Errors
     /// What goes wrong before the first row; later errors are in the stream.
     pub async fn execute(&self, prepared: &Prepared) -> Result<Answer> {
+        // A prepared statement reads what is loaded when it runs.
+        context::refresh(&self.context)?;
         match prepared.work.clone() {
             Work::Query(plan) => {
                 let timeout = Some(self.commands.query_timeout);

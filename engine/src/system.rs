@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `commits` | range of each commit of each table |
 //! | `dead_letters` | record that did not reach its table |
+//! | `enrichment` | file that functions read beside their arguments |
 //! | `functions` | SQL function |
 //! | `partitions` | partition that a pipeline of this process reads |
 //! | `pipelines` | pipeline |
@@ -12,6 +13,7 @@ mod selection;
 
 mod commits;
 mod dead_letters;
+mod enrichment;
 mod functions;
 mod partitions;
 mod pipelines;
@@ -24,15 +26,17 @@ use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
 use datafusion::error::Result as DfResult;
 
 use crate::catalog::Catalog;
+use crate::enrichment::Enrichment;
 use crate::pipeline::Pipelines;
 use crate::plugin::Plugin;
 
 use commits::Commits;
 use dead_letters::DeadLetters;
 
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 6] = [
     "commits",
     "dead_letters",
+    "enrichment",
     "functions",
     "partitions",
     "pipelines",
@@ -47,6 +51,8 @@ pub struct SystemSchema {
     pub pipelines: Weak<Pipelines>,
     /// For `system.functions`.
     pub functions: Plugin,
+    /// For `system.enrichment`.
+    pub enrichment: Arc<Enrichment>,
 }
 
 #[async_trait]
@@ -66,6 +72,7 @@ impl SchemaProvider for SystemSchema {
             "dead_letters" => {
                 return Ok(Some(Arc::new(DeadLetters::new(Arc::clone(&self.catalog)))));
             }
+            "enrichment" => enrichment::rows(&self.enrichment.present())?,
             "functions" => functions::rows(&self.functions)?,
             "partitions" => {
                 let progress = running.map(|pipelines| pipelines.partitions());

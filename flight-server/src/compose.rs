@@ -1,6 +1,8 @@
 //! What Sluice is made of: the engine with every function and every connector. All modes of the
 //! binary open the same composition.
 
+mod enrichment;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,7 +23,10 @@ pub async fn engine(config: Config, data: Option<&Path>) -> Result<Arc<Engine>> 
 /// Every function and every connector.
 #[must_use]
 pub fn plugin() -> Plugin {
-    let mut plugin = Plugin::default();
+    let mut plugin = Plugin {
+        enricher: Some(Arc::new(enrichment::Functions)),
+        ..Plugin::default()
+    };
     for function in sluice_udfs::functions() {
         match function {
             Function::Scalar(udf) => plugin.scalars.push(Arc::new(udf)),

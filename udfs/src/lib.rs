@@ -13,6 +13,7 @@
 //! A family is a folder with one function per file:
 //! - [`parse`] takes lines of logs apart.
 //! - [`pii`] finds and removes personal data and secrets in text.
+//! - [`enrich`] adds what is known elsewhere of addresses, domains and keys.
 //!
 //! # How to add a function
 //! 1. Create `src/<family>/<name>.rs`. Its `pub fn udf()` returns a `ScalarUDF`, an
@@ -35,6 +36,8 @@ mod args;
 pub mod parse;
 pub mod pii;
 
+pub mod enrich;
+
 pub use registry::Function;
 
 use std::sync::Arc;
@@ -46,9 +49,7 @@ use datafusion::logical_expr::planner::ExprPlanner;
 /// All functions, family by family, in the order in which they are documented.
 #[must_use]
 pub fn functions() -> Vec<Function> {
-    let mut functions = parse::functions();
-    functions.extend(pii::functions());
-    functions
+    [parse::functions(), pii::functions(), enrich::functions()].concat()
 }
 
 /// What plans the operators of SQL that stand for functions: `->`, `->>` and `?` of JSON.

@@ -16,6 +16,8 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use futures::StreamExt;
 use tokio::sync::Mutex;
 
+use crate::authority::Authority;
+use crate::context;
 use crate::error::{Error, Result};
 use crate::insert::{EXTRA, InsertInto, Target, align};
 use crate::lineage;
@@ -32,7 +34,7 @@ pub const RUN_BYTES_MAX: usize = 128 << 20;
 pub struct Transform {
     context: SessionContext,
     logical: LogicalPlan,
-    /// `None` when the query asks for the time of day, which planning makes a constant.
+    /// `None` when the query asks for the time of day or for enrichment, which planning fixes.
     physical: Option<Arc<dyn ExecutionPlan>>,
     inlet: Inlet,
     /// One run at a time: a run that is being given up must not take the rows of the next.
@@ -62,6 +64,13 @@ impl Transform {
         insert: &InsertInto,
         target: &SchemaRef,
     ) -> Result<(Arc<StreamTable>, Self)> {
+        if let Some(enrichment) = context::enrichment(&context) {
+            // Whoever defined the pipeline was asked whether he may name files.
+            enrichment
+                .admit_all(&insert.query, Authority::Owner)
+                .await?;
+        }
+        context::refresh(&context)?;
         let query = SqlStatement::Query(insert.query.clone());
         let state = context.state();
         let plan = plan::plan(&state, DfStatement::Statement(Box::new(query))).await?;
@@ -100,14 +109,17 @@ impl Transform {
         Ok((stream, transform))
     }
 
-    /// The plan for the runs over one cut, which all have the same time of day.
+    /// The plan for the runs over one cut, which all have the same time of day and enrichment.
     ///
     /// # Errors
     /// When it cannot be planned.
     pub async fn begin(&self) -> Result<Arc<dyn ExecutionPlan>> {
         match &self.physical {
             Some(plan) => Ok(Arc::clone(plan)),
-            None => physical(&self.context.state(), &self.logical).await,
+            None => {
+                context::refresh(&self.context)?;
+                physical(&self.context.state(), &self.logical).await
+            }
         }
     }
 
@@ -184,7 +196,8 @@ async fn physical(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn Ex
     Ok(state.create_physical_plan(plan).await?)
 }
 
-/// Whether the plan calls a function such as `now()` whose value is fixed when a query starts.
+/// Whether the plan calls a function such as `now()` or `geoip(ip)`, whose value is fixed by the
+/// moment at which a query starts.
 fn asks_the_time(plan: &LogicalPlan) -> Result<bool> {
     let mut found = false;
     plan.apply(|node| {

@@ -13,5 +13,6 @@ mod crash;
 mod chaos;
 mod fail_points;
 mod disk;
+mod enrichment;
 mod demo;
 mod flight;

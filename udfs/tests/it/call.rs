@@ -12,11 +12,11 @@ use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
 use sluice_udfs::Function;
 
-/// A session that knows every function of the crate.
+use crate::enrich;
+
+/// A session that knows every function of the crate, and what the examples look up.
 pub(crate) fn session() -> SessionContext {
-    let mut context = SessionContext::new();
-    sluice_udfs::register_all(&mut context).unwrap();
-    context
+    enrich::session(enrich::example())
 }
 
 /// The scalar function of this name.

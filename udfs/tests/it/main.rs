@@ -2,6 +2,12 @@
 //! function that needs more than its examples.
 
 #[cfg(test)]
+mod mmdb;
+
+#[cfg(test)]
+mod enrich;
+
+#[cfg(test)]
 mod call;
 
 #[cfg(test)]
