@@ -24,7 +24,7 @@ use crate::error::Error;
 
 mod size;
 
-use size::{Asked, Growth};
+use size::{Asked, Growth, Reckoning};
 
 /// Bytes of one text that a function makes.
 const TEXT_BYTES_MAX: u128 = 16 << 20;
@@ -68,18 +68,14 @@ struct Bounded {
 
 impl Bounded {
     fn check(&self, args: &ScalarFunctionArgs) -> DfResult<()> {
-        let Asked { most, all } = self.growth.asked(args)?;
-        let of_one = match self.growth.is_text() {
-            true => TEXT_BYTES_MAX,
-            false => CALL_BYTES_MAX,
-        };
-        let (asked, of, limit) = match most > of_one {
-            true => (most, "one value", of_one),
-            false => (all, "a batch of rows", CALL_BYTES_MAX),
-        };
-        if asked <= limit {
+        let quick = self.growth.asked(args, Reckoning::Quick)?;
+        if self.excess(quick).is_none() {
             return Ok(());
         }
+        let Some((asked, of, limit)) = self.excess(self.growth.asked(args, Reckoning::Close)?)
+        else {
+            return Ok(());
+        };
         let (name, mib) = (self.inner.name(), limit >> 20);
         let asked = match asked {
             u128::MAX => "bytes without end".to_owned(),
@@ -89,6 +85,19 @@ impl Bounded {
             "function \"{name}\" was asked for {asked} in {of}, and the limit is {mib} MiB"
         ));
         Err(error.hint(self.growth.way_out()).into())
+    }
+
+    /// What is asked, in what, and the limit that it is beyond.
+    fn excess(&self, Asked { most, all }: Asked) -> Option<(u128, &'static str, u128)> {
+        let of_one = match self.growth.is_text() {
+            true => TEXT_BYTES_MAX,
+            false => CALL_BYTES_MAX,
+        };
+        match () {
+            () if most > of_one => Some((most, "one value", of_one)),
+            () if all > CALL_BYTES_MAX => Some((all, "a batch of rows", CALL_BYTES_MAX)),
+            () => None,
+        }
     }
 }
 

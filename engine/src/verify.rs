@@ -112,24 +112,22 @@ async fn count_rows(context: &SessionContext, table: &dyn Table, told: &Told) ->
         *start = proof.from.min(*start);
     }
     if told.chains.iter().any(|chain| chain.cut_off) {
-        held.older = count_older(context, table, (&told.replays, &from)).await?;
+        held.older = count_older(context, table, told, &from).await?;
     }
     let version = table.provider_at(told.version).await?;
     held.rows = count::pipeline_rows(context, version, &statements, &from).await?;
     Ok(held)
 }
 
-/// A version that stored replayed records, and how many of each place.
-type Replayed = (u64, BTreeMap<Place, u64>);
-
-/// The rows of `replays` that lie below `from`.
+/// The rows of replays that lie below `from`.
 async fn count_older(
     context: &SessionContext,
     table: &dyn Table,
-    (replays, from): (&[Replayed], &BTreeMap<Place, i64>),
+    told: &Told,
+    from: &BTreeMap<Place, i64>,
 ) -> Result<BTreeMap<Place, Older>> {
     let mut older: BTreeMap<Place, Older> = BTreeMap::new();
-    for (version, stored) in replays {
+    for (version, stored) in &told.replays {
         let counts = match table.appended(*version).await {
             Ok(rows) => Some(count::pipeline_rows(context, rows, &[], from).await?),
             Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Unsupported) => None,

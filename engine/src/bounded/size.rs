@@ -1,4 +1,4 @@
-//! How large the result of a call will be: never less than it is, and not much more.
+//! How large the result of a call will be: never less than it is.
 
 use std::sync::Arc;
 
@@ -39,6 +39,15 @@ pub(super) enum Growth {
     Series,
 }
 
+/// How closely a size is reckoned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reckoning {
+    /// In little time, and perhaps too large.
+    Quick,
+    /// Looking into every value.
+    Close,
+}
+
 /// What a call asks for, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Asked {
@@ -76,7 +85,7 @@ impl Growth {
 
     /// What `args` ask for. Arguments of other types than the function takes ask for nothing: the
     /// function refuses them.
-    pub(super) fn asked(self, args: &ScalarFunctionArgs) -> Result<Asked> {
+    pub(super) fn asked(self, args: &ScalarFunctionArgs, how: Reckoning) -> Result<Asked> {
         let columns = args.args.iter().map(Column::new);
         let columns: Vec<Column> = columns.collect::<Result<_>>()?;
         let constant = columns.iter().all(|column| column.constant);
@@ -84,7 +93,7 @@ impl Growth {
         let mut asked = Asked::default();
         for row in 0..rows {
             let at = |place: usize| columns.get(place).map(|column| column.at(row));
-            if let Some(bytes) = self.of_row(at(0), at(1), at(2))? {
+            if let Some(bytes) = self.of_row([at(0), at(1), at(2)], how)? {
                 asked.add(bytes);
             }
         }
@@ -99,12 +108,8 @@ impl Growth {
     }
 
     /// `None` where the result is NULL.
-    fn of_row(
-        self,
-        first: Option<Cell<'_>>,
-        second: Option<Cell<'_>>,
-        third: Option<Cell<'_>>,
-    ) -> Result<Option<u128>> {
+    fn of_row(self, args: [Option<Cell<'_>>; 3], how: Reckoning) -> Result<Option<u128>> {
+        let [first, second, third] = args;
         let Some(first) = first else { return Ok(None) };
         if self == Self::Series {
             return series(first, second, third);
@@ -118,7 +123,7 @@ impl Growth {
                 .zip(second.count())
                 .map(|(bytes, count)| bytes.saturating_mul(count)),
             Self::Pad => pad(first, second, third),
-            Self::Replace => replace(first, second, third),
+            Self::Replace => replace((first, second, third), how),
             Self::Join => {
                 let between = second.text_bytes().unwrap_or(0);
                 let null = third.and_then(Cell::text_bytes).unwrap_or(0);
@@ -277,13 +282,14 @@ fn pad(text: Cell<'_>, length: Cell<'_>, fill: Option<Cell<'_>>) -> Option<u128>
     Some(bytes.saturating_add(added.saturating_mul(wide)))
 }
 
-fn replace(text: Cell<'_>, from: Cell<'_>, to: Option<Cell<'_>>) -> Option<u128> {
+fn replace(
+    (text, from, to): (Cell<'_>, Cell<'_>, Option<Cell<'_>>),
+    how: Reckoning,
+) -> Option<u128> {
     let (text, from, to) = (text.text()?, from.text()?, to?.text()?);
-    let most = text.len() / from.len().max(1) + 1;
-    // Where they can make it long, places are counted; else there are at most so many.
-    let places = match most.saturating_mul(to.len()) > text.len().saturating_mul(2) {
-        true => text.matches(from).count(),
-        false => most,
+    let places = match how {
+        Reckoning::Quick => text.len() / from.len().max(1) + 1,
+        Reckoning::Close => text.matches(from).count(),
     };
     let added = (places as u128).saturating_mul(to.len() as u128);
     Some(added.saturating_add(text.len() as u128))

@@ -410,6 +410,10 @@ async fn what_would_take_all_memory_is_refused_and_the_process_lives() {
             "8000000",
         ),
         ("array_to_string(array_resize([1], 3, 7), '-')", "1-7-7"),
+        (
+            "length(replace(repeat('b', 10000000), 'a', repeat('x', 1000)))",
+            "10000000",
+        ),
         ("repeat(NULL, 1000000000000)", ""),
         ("repeat('x', -1)", ""),
         ("cardinality(range(5, 1))", "0"),
