@@ -5,6 +5,8 @@
 //! Every look-up of a table gives its newest version; DataFusion looks each name up once for a
 //! statement, so a statement sees one version of a table for its whole life.
 
+mod functions;
+
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;

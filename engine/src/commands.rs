@@ -1,6 +1,8 @@
-//! Statements that change definitions: tables, streams, pipelines; and `VERIFY TABLE` and `CALL`.
+//! Statements that change definitions: tables, streams, functions, pipelines; and `VERIFY TABLE`
+//! and `CALL`.
 
 pub(crate) mod call;
+mod functions;
 mod pipelines;
 mod tables;
 
@@ -32,6 +34,8 @@ pub struct Commands {
     pub pipelines: Arc<Pipelines>,
     /// Makes sessions.
     pub contexts: Arc<Contexts>,
+    /// One change of functions at a time.
+    pub functions: tokio::sync::Mutex<()>,
     /// What clients on the network may name in options.
     pub references: AllowedReferences,
     /// Where plans are made and run.
@@ -64,6 +68,10 @@ impl Commands {
                 return self.cpu.run(proof).await?.rows().map(Some);
             }
             Statement::Call(call) => return self.call(call).await.map(Some),
+            Statement::CreateFunction(create) => self.create_function(create).await?,
+            Statement::DropFunction { name, if_exists } => {
+                self.drop_function(&name, if_exists).await?;
+            }
             Statement::CreatePipeline(create) => self.create_pipeline(create).await?,
             Statement::AlterPipeline { name, action } => self.alter_pipeline(&name, action).await?,
             Statement::DropPipeline { name, if_exists } => {

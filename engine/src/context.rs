@@ -2,24 +2,33 @@
 //! The only place that makes a `SessionContext` or registers anything in one.
 
 use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProviderList, SchemaProvider,
 };
+use datafusion::common::DFSchema;
+use datafusion::error::Result as DfResult;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionStateBuilder};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult};
+use datafusion::logical_expr::{Expr, ScalarUDF};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::scalar::ScalarValue;
+use tracing::warn;
 
 use crate::bounded::guard;
 use crate::config::Query;
 use crate::enrichment::Enrichment;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::function::{self, UserFunction};
 use crate::options::SessionOptions;
 use crate::plugin::Plugin;
+use crate::statement::{self, Statement};
 
 /// The catalog that unqualified names are looked up in.
 pub const CATALOG: &str = "sluice";
@@ -31,11 +40,16 @@ pub const SYSTEM: &str = "system";
 /// Without a figure of the machine's memory, what queries may use.
 const MEMORY_FALLBACK_BYTES: usize = 2 << 30;
 
+/// Functions of users by name.
+pub type Functions = BTreeMap<String, Arc<ScalarUDF>>;
+
 /// Makes sessions.
 pub struct Contexts {
     runtime: Arc<RuntimeEnv>,
     functions: Plugin,
     enrichment: Arc<Enrichment>,
+    /// The functions of users, as they are now.
+    own: RwLock<Arc<Functions>>,
     catalogs: Arc<dyn CatalogProviderList>,
 }
 
@@ -66,6 +80,7 @@ impl Contexts {
             runtime: runtime.build_arc()?,
             functions: plugin.clone(),
             enrichment,
+            own: RwLock::default(),
             catalogs: Arc::new(MemoryCatalogProviderList::new()),
         })
     }
@@ -99,9 +114,126 @@ impl Contexts {
         guard(builder).build()
     }
 
+    /// The functions of users.
+    #[must_use]
+    pub fn functions(&self) -> Arc<Functions> {
+        Arc::clone(&self.own.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the functions of users; sessions have them from their next statement on.
+    pub fn set_functions(&self, functions: Functions) {
+        *self.own.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(functions);
+    }
+
+    /// Whether a function of this name comes with the process.
+    #[must_use]
+    pub fn has_builtin(&self, name: &str) -> bool {
+        let state = self.state_with(SessionConfig::new(), &Functions::new());
+        state.scalar_functions().contains_key(name)
+            || state.aggregate_functions().contains_key(name)
+            || state.window_functions().contains_key(name)
+            || state.table_functions().contains_key(name)
+    }
+
+    /// Plans the functions that `definitions` define, each after those that it calls.
+    ///
+    /// # Errors
+    /// What is wrong with the first that cannot be planned.
+    pub fn plan_functions(&self, definitions: &BTreeMap<String, String>) -> Result<Functions> {
+        let (functions, wrong) = self.plan_some(definitions);
+        match wrong.into_values().next() {
+            None => Ok(functions),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Takes the stored functions of users. One that can no longer be planned is left out, so that
+    /// it keeps nothing else from starting.
+    pub fn open_functions(&self, definitions: &BTreeMap<String, String>) {
+        let (functions, wrong) = self.plan_some(definitions);
+        for (function, error) in wrong {
+            warn!(function, error = %error, "the function cannot be planned and is left out");
+        }
+        self.set_functions(functions);
+    }
+
+    fn plan_some(
+        &self,
+        definitions: &BTreeMap<String, String>,
+    ) -> (Functions, BTreeMap<String, Error>) {
+        let mut state = self.state_with(SessionConfig::new(), &Functions::new());
+        let (mut functions, mut wrong) = (Functions::new(), BTreeMap::new());
+        let mut open: BTreeSet<&String> = definitions.keys().collect();
+        while !open.is_empty() {
+            let before = open.len();
+            for name in open.clone() {
+                match plan_next(name, definitions, &open, &state) {
+                    Ok(None) => continue,
+                    Ok(Some(function)) => {
+                        let function = Arc::new(function);
+                        if let Err(error) = state.register_udf(Arc::clone(&function)) {
+                            wrong.insert(name.clone(), error.into());
+                        }
+                        functions.insert(name.clone(), function);
+                    }
+                    Err(error) => {
+                        wrong.insert(name.clone(), error);
+                    }
+                }
+                open.remove(name);
+            }
+            if open.len() == before {
+                let circle = |name: &&String| {
+                    let error = Error::user(format!("function \"{name}\" calls itself"));
+                    ((*name).clone(), error)
+                };
+                wrong.extend(open.iter().map(circle));
+                break;
+            }
+        }
+        (functions, wrong)
+    }
+
+    /// Gives the session of `context` the functions of users as they are now.
+    pub fn refresh(&self, context: &SessionContext) {
+        let own = self.functions();
+        let shared = context.state_ref();
+        let stale = |state: &SessionState| {
+            let there = state.scalar_functions();
+            let gone = there.iter().filter(|(name, function)| {
+                is_own(function) && own.get(*name).is_none_or(|new| !Arc::ptr_eq(new, function))
+            });
+            let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
+            let new = own
+                .iter()
+                .filter(|(name, _)| gone.contains(name) || !there.contains_key(name.as_str()));
+            let new: Vec<_> = new.map(|(_, function)| Arc::clone(function)).collect();
+            (gone, new)
+        };
+        let (gone, new) = stale(&shared.read());
+        if gone.is_empty() && new.is_empty() {
+            return;
+        }
+        let mut state = shared.write();
+        let removed = gone
+            .iter()
+            .try_for_each(|name| state.deregister_udf(name).map(drop));
+        let added = new
+            .into_iter()
+            .try_for_each(|one| state.register_udf(one).map(drop));
+        if let Err(error) = removed.and(added) {
+            warn!(error = %error, "a session does not know the newest functions");
+        }
+    }
+
     fn state(&self, config: SessionConfig) -> SessionState {
+        self.state_with(config, &self.functions())
+    }
+
+    fn state_with(&self, config: SessionConfig, own: &Functions) -> SessionState {
         let config = config.with_extension(Arc::clone(&self.enrichment));
         let builder = SessionStateBuilder::new()
+            .with_expr_planners(vec![Arc::new(LiteralLists)])
             .with_config(settings(config).with_create_default_catalog_and_schema(false))
             .with_runtime_env(Arc::clone(&self.runtime))
             .with_catalog_list(Arc::clone(&self.catalogs))
@@ -121,7 +253,7 @@ impl Contexts {
         builder
             .scalar_functions()
             .get_or_insert_default()
-            .extend(scalars.iter().cloned());
+            .extend(scalars.iter().chain(own.values()).cloned());
         builder
             .aggregate_functions()
             .get_or_insert_default()
@@ -170,6 +302,57 @@ pub fn refresh(context: &SessionContext) -> Result<()> {
         state.register_udf(Arc::new(function))?;
     }
     Ok(())
+}
+
+/// Plans the function `name` if none of those it calls is still `open`.
+fn plan_next(
+    name: &str,
+    definitions: &BTreeMap<String, String>,
+    open: &BTreeSet<&String>,
+    state: &SessionState,
+) -> Result<Option<ScalarUDF>> {
+    let sql = definitions.get(name).map_or("", String::as_str);
+    let Statement::CreateFunction(create) = statement::parse(sql)? else {
+        let text = format!("\"{name}\" is not defined by CREATE FUNCTION");
+        return Err(Error::internal(text));
+    };
+    let calls = function::calls(&create)?;
+    if calls.iter().any(|called| open.contains(called)) {
+        return Ok(None);
+    }
+    function::plan(&create, state).map(Some)
+}
+
+fn is_own(function: &ScalarUDF) -> bool {
+    function.inner().as_any().is::<UserFunction>()
+}
+
+/// Lists of literal texts are literals, so that functions know them when a query is planned.
+#[derive(Debug)]
+struct LiteralLists;
+
+impl ExprPlanner for LiteralLists {
+    fn plan_array_literal(
+        &self,
+        exprs: Vec<Expr>,
+        _: &DFSchema,
+    ) -> DfResult<PlannerResult<Vec<Expr>>> {
+        let texts = exprs.iter().map(|expr| match expr {
+            Expr::Literal(text @ ScalarValue::Utf8(Some(_)), _) => Some(text.clone()),
+            _ => None,
+        });
+        let Some(texts) = texts
+            .collect::<Option<Vec<_>>>()
+            .filter(|all| !all.is_empty())
+        else {
+            return Ok(PlannerResult::Original(exprs));
+        };
+        let list = ScalarValue::new_list_nullable(&texts, &arrow::datatypes::DataType::Utf8);
+        Ok(PlannerResult::Planned(Expr::Literal(
+            ScalarValue::List(list),
+            None,
+        )))
+    }
 }
 
 fn settings(config: SessionConfig) -> SessionConfig {

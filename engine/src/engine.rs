@@ -50,6 +50,12 @@ impl Engine {
         let contexts = Contexts::new(&config.query, &plugin, Arc::clone(&enrichment))?;
         let contexts = Arc::new(contexts);
         let catalog = Arc::new(Catalog::open(store, plugin.clone(), contexts.planner())?);
+        let (sessions, functions) = (Arc::clone(&contexts), catalog.functions());
+        let opened = cpu.run(async move {
+            sessions.open_functions(&functions);
+            Ok(())
+        });
+        opened.await?;
         let pipelines = Pipelines::new(
             Arc::clone(&catalog),
             Arc::clone(&contexts),
@@ -62,6 +68,7 @@ impl Engine {
             catalog: Arc::clone(&catalog),
             pipelines: Arc::clone(&pipelines),
             contexts: Arc::clone(&contexts),
+            functions: tokio::sync::Mutex::default(),
             references: AllowedReferences::new(&config.security.allow_references)?,
             cpu,
             maintenance: config.maintenance.clone(),
@@ -74,6 +81,7 @@ impl Engine {
             pipelines: Arc::downgrade(&pipelines),
             functions: plugin,
             enrichment: Arc::clone(&enrichment),
+            contexts: Arc::downgrade(&contexts),
         };
         contexts.mount(
             Arc::new(PublicSchema(Arc::clone(&catalog))),

@@ -41,6 +41,8 @@ pub mod statement;
 
 pub mod plan;
 
+pub mod function;
+
 pub mod query;
 
 pub mod store;

@@ -106,6 +106,7 @@ impl Session {
     }
 
     async fn plan(&self, sql: String) -> Result<Prepared> {
+        self.commands.contexts.refresh(&self.context);
         let none = || Arc::new(Schema::empty());
         let parsed = statement::parse(&sql)?;
         self.admit(&parsed).await?;

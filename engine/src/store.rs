@@ -24,6 +24,9 @@ pub struct Definitions {
     pub tables: BTreeMap<String, StoredTable>,
     /// Pipelines by name.
     pub pipelines: BTreeMap<String, StoredPipeline>,
+    /// The `CREATE FUNCTION` of each function of users, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub functions: BTreeMap<String, String>,
 }
 
 /// A table or stream.

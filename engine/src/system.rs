@@ -26,6 +26,7 @@ use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
 use datafusion::error::Result as DfResult;
 
 use crate::catalog::Catalog;
+use crate::context::Contexts;
 use crate::enrichment::Enrichment;
 use crate::pipeline::Pipelines;
 use crate::plugin::Plugin;
@@ -53,6 +54,8 @@ pub struct SystemSchema {
     pub functions: Plugin,
     /// For `system.enrichment`.
     pub enrichment: Arc<Enrichment>,
+    /// For the functions of users; weak, as above.
+    pub contexts: Weak<Contexts>,
 }
 
 #[async_trait]
@@ -73,7 +76,11 @@ impl SchemaProvider for SystemSchema {
                 return Ok(Some(Arc::new(DeadLetters::new(Arc::clone(&self.catalog)))));
             }
             "enrichment" => enrichment::rows(&self.enrichment.present())?,
-            "functions" => functions::rows(&self.functions)?,
+            "functions" => {
+                let contexts = self.contexts.upgrade();
+                let own = contexts.map(|contexts| contexts.functions());
+                functions::rows(&self.functions, &own.unwrap_or_default())?
+            }
             "partitions" => {
                 let progress = running.map(|pipelines| pipelines.partitions());
                 partitions::rows(&progress.unwrap_or_default())?

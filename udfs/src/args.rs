@@ -68,6 +68,15 @@ pub(crate) fn words(value: &ScalarValue) -> Result<Option<Vec<String>>> {
             text.split(',').map(|word| word.trim().to_owned()).collect(),
         ));
     }
+    let items = items(value)?.into_iter();
+    Ok(Some(items.map(|word| word.trim().to_owned()).collect()))
+}
+
+/// The items of a literal list of strings.
+///
+/// # Errors
+/// Fails when the value is not a list of text.
+pub(crate) fn items(value: &ScalarValue) -> Result<Vec<String>> {
     let array = value.to_array()?;
     let items = match array.data_type() {
         DataType::List(_) => array.as_list::<i32>().value(0),
@@ -77,11 +86,9 @@ pub(crate) fn words(value: &ScalarValue) -> Result<Option<Vec<String>>> {
     };
     let items = cast(&items, &DataType::Utf8)?;
     let items = items.as_string::<i32>().iter();
-    Ok(Some(
-        items
-            .map(|word| word.unwrap_or_default().trim().to_owned())
-            .collect(),
-    ))
+    Ok(items
+        .map(|word| word.unwrap_or_default().to_owned())
+        .collect())
 }
 
 /// Applies `rewrite` to every text of `value`. It returns false to keep a text as it is, or

@@ -11,16 +11,19 @@ mod script;
 mod syntax;
 
 mod table;
+mod function;
 mod pipeline;
 mod call;
 
 mod parse;
 
 pub use call::{Call, Procedure};
+pub use function::{CreateFunction, FunctionBody, function_arguments, function_sql};
 pub use name::{normalize, quote, unquote};
 pub use parse::parse;
 pub use pipeline::{CreatePipeline, PipelineAction, RewindTo, pipeline_sql};
 pub use script::split;
+pub(crate) use script::tokens;
 pub use table::external_table_sql;
 
 /// The dialect of all SQL.
@@ -31,6 +34,15 @@ pub static DIALECT: GenericDialect = GenericDialect {};
 pub enum Statement {
     /// Anything DataFusion's parser takes.
     Sql(Box<DfStatement>),
+    /// `CREATE [OR REPLACE] FUNCTION [IF NOT EXISTS] name(argument TYPE, ...) ...`.
+    CreateFunction(CreateFunction),
+    /// `DROP FUNCTION [IF EXISTS] name`.
+    DropFunction {
+        /// The function.
+        name: String,
+        /// Its absence is no error.
+        if_exists: bool,
+    },
     /// `CREATE [OR REPLACE] PIPELINE [IF NOT EXISTS] name [WITH (...)] AS INSERT INTO ...`.
     CreatePipeline(CreatePipeline),
     /// `ALTER PIPELINE name PAUSE | RESUME | REWIND TO ...`.

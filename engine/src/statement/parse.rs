@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::call::call;
+use super::function::{create_function, drop_function};
 use super::pipeline::{alter_pipeline, create_pipeline, drop_pipeline};
 use super::script::{split, tokens};
 use super::syntax::{end, name, syntax, word};
@@ -61,10 +62,14 @@ fn own(tokens: &[TokenWithSpan]) -> Option<OwnParser> {
         _ => None,
     });
     match (words.next()?.as_str(), words.next()?.as_str()) {
+        ("CREATE", "FUNCTION") => Some(create_function),
         ("CREATE", "PIPELINE") => Some(create_pipeline),
-        ("CREATE", "OR") if words.nth(1).is_some_and(|word| word == "PIPELINE") => {
-            Some(create_pipeline)
-        }
+        ("CREATE", "OR") => match words.nth(1)?.as_str() {
+            "FUNCTION" => Some(create_function),
+            "PIPELINE" => Some(create_pipeline),
+            _ => None,
+        },
+        ("DROP", "FUNCTION") => Some(drop_function),
         ("ALTER", "PIPELINE") => Some(alter_pipeline),
         ("DROP", "PIPELINE") => Some(drop_pipeline),
         ("SHOW", "PIPELINES") => Some(|parser, _| {

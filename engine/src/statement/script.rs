@@ -33,7 +33,7 @@ pub fn split(sql: &str) -> Result<Vec<String>> {
 }
 
 /// The tokens of `sql`, each with its place.
-pub(super) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
+pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
     Tokenizer::new(&DIALECT, sql)
         .tokenize_with_location()
         .map_err(|error| Error::user(format!("cannot read the SQL: {error}")))

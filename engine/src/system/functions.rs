@@ -6,10 +6,11 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::error::Result as DfResult;
 use datafusion::logical_expr::Documentation;
 
+use crate::context::Functions;
 use crate::plugin::Plugin;
 
-/// One row for each function.
-pub(super) fn rows(plugin: &Plugin) -> DfResult<RecordBatch> {
+/// One row for each function of `plugin` and of users.
+pub(super) fn rows(plugin: &Plugin, own: &Functions) -> DfResult<RecordBatch> {
     let mut rows: Vec<(&str, &str, Option<&Documentation>)> = Vec::new();
     rows.extend(
         plugin
@@ -28,6 +29,10 @@ pub(super) fn rows(plugin: &Plugin) -> DfResult<RecordBatch> {
             .windows
             .iter()
             .map(|f| (f.name(), "window", f.documentation())),
+    );
+    rows.extend(
+        own.values()
+            .map(|f| (f.name(), "scalar", f.documentation())),
     );
     rows.sort_unstable_by_key(|row| row.0);
     let column = |get: fn(&Documentation) -> &str| -> ArrayRef {

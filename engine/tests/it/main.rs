@@ -5,4 +5,5 @@ mod config_page;
 mod memory;
 mod pipeline;
 mod statements;
+mod functions;
 mod tidy;

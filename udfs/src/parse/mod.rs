@@ -1,4 +1,4 @@
-//! Fields out of text: the formats that logs have.
+//! Fields out of text: the formats that logs have, patterns, addresses and user agents.
 //!
 //! [`grammar`] takes a text apart and knows nothing of Arrow; each function fills columns with what
 //! it finds. A line that does not have the form of its format never fails a query: its fields are
@@ -14,10 +14,13 @@ mod schema;
 mod typed;
 mod json_path;
 mod record;
+pub(crate) mod structs;
 
 pub use operators::JsonOperators;
 
 crate::registry::functions! {
+    dissect,
+    grok,
     json_as_text,
     json_contains,
     json_get,
@@ -37,6 +40,8 @@ crate::registry::functions! {
     parse_log,
     parse_logfmt,
     parse_syslog,
+    parse_url,
+    parse_user_agent,
     severity_number,
 }
 

@@ -31,6 +31,15 @@ pub(crate) fn scalar(name: &str) -> ScalarUDF {
         .unwrap()
 }
 
+/// The options that a function cannot be called without.
+pub(crate) fn required(name: &str) -> &'static [&'static str] {
+    match name {
+        "dissect" => &["%{a} %{b}"],
+        "grok" => &["%{WORD:key}=%{NOTSPACE:value}", "%{INT:number:int}"],
+        _ => &[],
+    }
+}
+
 /// The result of `udf` on `text` and literal options.
 pub(crate) fn invoke(
     udf: &ScalarUDF,
