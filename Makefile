@@ -20,10 +20,10 @@ RUST_FILES = find $(CRATES) -name '*.rs' -print0
 PYTHON_TESTS = find $(CRATES) -name 'test_*.py' -print0
 
 .PHONY: help setup setup-test build demo test test-rust test-python chaos fuzz lint lint-deps \
-  fmt bench bench-peers docs clean-kafka
+  fmt bench bench-peers bench-redact-peers accuracy docs clean-kafka
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what building needs, if missing
 	@.ci/setup.sh build
@@ -55,6 +55,10 @@ fuzz: export FUZZ_SECONDS ?= 600
 fuzz: setup ## feed the decoders random records for FUZZ_SECONDS (600) and compare them with serde_json
 	cargo test --locked --workspace --test it -- --nocapture decode::fuzz::
 
+accuracy: export ACCURACY_POSITIVES ?= 5000
+accuracy: setup ## print precision and recall of redaction for ACCURACY_POSITIVES (5000) values of each category; ACCURACY_SEED
+	cargo test --locked --workspace --test it -- --nocapture accuracy::values_of
+
 lint: setup-test ## check formatting and run clippy, warnings being errors
 	$(RUST_FILES) | xargs -0 rustfmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -74,6 +78,9 @@ bench: setup-test ## run the benches against a real Kafka; BENCH_ARGS='--bench d
 
 bench-peers: setup-test ## drain one topic with Sluice and with PySpark and print the ratios; EVENTS=4000000
 	@benches/peers/run.sh
+
+bench-redact-peers: setup-test ## redact the same lines with Sluice, DataFusion, DuckDB and Presidio; PRESIDIO_LINES=2000
+	@benches/peers/redact.sh
 
 docs: setup ## build the API documentation; a broken link is an error
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps

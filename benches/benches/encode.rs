@@ -175,6 +175,7 @@ fn append(schema: SchemaRef, rows: Vec<RecordBatch>, from: i64, to: i64) -> Appe
             (from > 0).then_some(from),
             to,
         )],
+        redactions: Vec::new(),
     }
 }
 

@@ -72,17 +72,11 @@ fn main() {
         5,
         &format!("SELECT count(*) FROM events WHERE cidr_match(ip, ARRAY[{list}])"),
     );
-    let conditions: Vec<String> = networks[..64]
-        .iter()
-        .map(|(first, _)| format!("address BETWEEN {first} AND {}", u64::from(*first) + 255))
-        .collect();
+    let conditions = conditions(&networks[..64]);
     let naive = rate(
         "64 conditions on numbers",
         5,
-        &format!(
-            "SELECT count(*) FROM events WHERE {}",
-            conditions.join(" OR ")
-        ),
+        &format!("SELECT count(*) FROM events WHERE {conditions}"),
     );
     println!(
         "cidr_match is {:.1} times as fast as the conditions",
@@ -113,6 +107,14 @@ fn main() {
         "repeated addresses are {:.1} times as fast",
         distinct / repeated
     );
+}
+
+/// What `cidr_match` says, written out.
+fn conditions(networks: &[(u32, u32)]) -> String {
+    let texts = networks
+        .iter()
+        .map(|(first, _)| format!("address BETWEEN {first} AND {}", u64::from(*first) + 255));
+    texts.collect::<Vec<_>>().join(" OR ")
 }
 
 fn cidrs(networks: &[(u32, u32)]) -> String {

@@ -262,6 +262,7 @@ async fn store(
         writer: "bench".to_owned(),
         rows: Box::pin(RecordBatchStreamAdapter::new(Arc::clone(schema), rows)),
         ranges: vec![range],
+        redactions: Vec::new(),
     };
     table
         .append(append)

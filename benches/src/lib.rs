@@ -3,6 +3,7 @@
 
 pub mod events;
 pub mod lines;
+pub mod chain;
 
 pub mod cpu;
 pub mod kafka;

@@ -83,8 +83,8 @@ impl Commands {
                 }
                 other => self.run_sql(context, other).await?,
             },
-            Statement::ShowPipelines => {
-                return Err(Error::internal("SHOW PIPELINES is a query"));
+            Statement::ShowPipelines | Statement::ShowPolicies => {
+                return Err(Error::internal("SHOW is a query"));
             }
         }
         Ok(None)

@@ -4,6 +4,7 @@
 
 mod enrichment;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub struct Config {
     pub maintenance: Maintenance,
     /// Files that functions read beside their arguments.
     pub enrichment: Enrichment,
+    /// What is done with personal data.
+    pub redaction: Redaction,
     /// What clients on the network may do.
     pub security: Security,
 }
@@ -126,6 +129,16 @@ pub struct Maintenance {
     /// Those that younger versions name are kept.
     #[serde(deserialize_with = "duration")]
     pub vacuum_retention: Duration,
+}
+
+/// What is done with personal data.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redaction {
+    /// A reference to the key of keyed hashes and tokens, see [`crate::secret`]; empty for none.
+    pub key: String,
+    /// Policies by name: modes by category, or by the name of a set of categories.
+    pub policies: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Default for Config {

@@ -23,11 +23,13 @@ use tracing::warn;
 
 use crate::bounded::guard;
 use crate::config::Query;
+use crate::counting::Counting;
 use crate::enrichment::Enrichment;
 use crate::error::{Error, Result};
 use crate::function::{self, UserFunction};
 use crate::options::SessionOptions;
 use crate::plugin::Plugin;
+use crate::redaction::Policies;
 use crate::statement::{self, Statement};
 
 /// The catalog that unqualified names are looked up in.
@@ -50,6 +52,7 @@ pub struct Contexts {
     enrichment: Arc<Enrichment>,
     /// The functions of users, as they are now.
     own: RwLock<Arc<Functions>>,
+    policies: Option<Arc<dyn Policies>>,
     catalogs: Arc<dyn CatalogProviderList>,
 }
 
@@ -81,8 +84,22 @@ impl Contexts {
             functions: plugin.clone(),
             enrichment,
             own: RwLock::default(),
+            policies: None,
             catalogs: Arc::new(MemoryCatalogProviderList::new()),
         })
+    }
+
+    /// Sessions know `policies`.
+    #[must_use]
+    pub fn with_policies(mut self, policies: Option<Arc<dyn Policies>>) -> Self {
+        self.policies = policies;
+        self
+    }
+
+    /// What sessions know of redaction; `None` where no function redacts.
+    #[must_use]
+    pub fn policies(&self) -> Option<&dyn Policies> {
+        self.policies.as_deref()
     }
 
     /// Puts the schemas where sessions find them.
@@ -104,11 +121,21 @@ impl Contexts {
         SessionContext::new_with_state(self.state(config))
     }
 
+    /// As [`Contexts::in_order`], with a ledger of what its plans redact.
+    #[must_use]
+    pub fn pipeline(&self) -> (SessionContext, Option<Counting>) {
+        let mut config = self.settings(SessionConfig::new().with_target_partitions(1));
+        let policies = self.policies.as_deref();
+        let counting = policies.map(|policies| Counting::begin(policies, config.options_mut()));
+        let context = SessionContext::new_with_state(self.state_of(config, &self.functions()));
+        (context, counting)
+    }
+
     /// A state for planning definitions: functions and formats, no tables.
     #[must_use]
     pub fn planner(&self) -> SessionState {
         let builder = SessionStateBuilder::new()
-            .with_config(settings(SessionConfig::new()))
+            .with_config(self.settings(SessionConfig::new()))
             .with_runtime_env(Arc::clone(&self.runtime))
             .with_default_features();
         guard(builder).build()
@@ -128,7 +155,7 @@ impl Contexts {
     /// Whether a function of this name comes with the process.
     #[must_use]
     pub fn has_builtin(&self, name: &str) -> bool {
-        let state = self.state_with(SessionConfig::new(), &Functions::new());
+        let state = self.state_of(self.settings(SessionConfig::new()), &Functions::new());
         state.scalar_functions().contains_key(name)
             || state.aggregate_functions().contains_key(name)
             || state.window_functions().contains_key(name)
@@ -161,7 +188,7 @@ impl Contexts {
         &self,
         definitions: &BTreeMap<String, String>,
     ) -> (Functions, BTreeMap<String, Error>) {
-        let mut state = self.state_with(SessionConfig::new(), &Functions::new());
+        let mut state = self.state_of(self.settings(SessionConfig::new()), &Functions::new());
         let (mut functions, mut wrong) = (Functions::new(), BTreeMap::new());
         let mut open: BTreeSet<&String> = definitions.keys().collect();
         while !open.is_empty() {
@@ -227,14 +254,14 @@ impl Contexts {
     }
 
     fn state(&self, config: SessionConfig) -> SessionState {
-        self.state_with(config, &self.functions())
+        self.state_of(self.settings(config), &self.functions())
     }
 
-    fn state_with(&self, config: SessionConfig, own: &Functions) -> SessionState {
+    fn state_of(&self, config: SessionConfig, own: &Functions) -> SessionState {
         let config = config.with_extension(Arc::clone(&self.enrichment));
         let builder = SessionStateBuilder::new()
             .with_expr_planners(vec![Arc::new(LiteralLists)])
-            .with_config(settings(config).with_create_default_catalog_and_schema(false))
+            .with_config(config.with_create_default_catalog_and_schema(false))
             .with_runtime_env(Arc::clone(&self.runtime))
             .with_catalog_list(Arc::clone(&self.catalogs))
             .with_default_features();
@@ -263,6 +290,14 @@ impl Contexts {
             .get_or_insert_default()
             .extend(windows.iter().cloned());
         builder.build()
+    }
+
+    fn settings(&self, config: SessionConfig) -> SessionConfig {
+        let mut config = settings(config);
+        if let Some(policies) = &self.policies {
+            policies.install(config.options_mut());
+        }
+        config
     }
 }
 

@@ -10,10 +10,11 @@ use crate::commands::Commands;
 use crate::config::Config;
 use crate::context::Contexts;
 use crate::enrichment::Enrichment;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pipeline::Pipelines;
 use crate::pipeline::status::PipelineProgress;
 use crate::plugin::Plugin;
+use crate::redaction::{Configured, Policies};
 use crate::references::AllowedReferences;
 use crate::runtime::{AbortOnDrop, Cpu};
 use crate::session::Session;
@@ -47,7 +48,9 @@ impl Engine {
         let cpu = Cpu::new()?;
         let enricher = plugin.enricher.clone();
         let enrichment = Enrichment::open(&config.enrichment, enricher, Arc::clone(&cpu)).await?;
-        let contexts = Contexts::new(&config.query, &plugin, Arc::clone(&enrichment))?;
+        let policies = policies(&config, &plugin)?;
+        let contexts =
+            Contexts::new(&config.query, &plugin, Arc::clone(&enrichment))?.with_policies(policies);
         let contexts = Arc::new(contexts);
         let catalog = Arc::new(Catalog::open(store, plugin.clone(), contexts.planner())?);
         let (sessions, functions) = (Arc::clone(&contexts), catalog.functions());
@@ -82,6 +85,9 @@ impl Engine {
             functions: plugin,
             enrichment: Arc::clone(&enrichment),
             contexts: Arc::downgrade(&contexts),
+            rules: contexts
+                .policies()
+                .map_or_else(Vec::new, |policies| policies.rules()),
         };
         contexts.mount(
             Arc::new(PublicSchema(Arc::clone(&catalog))),
@@ -137,5 +143,17 @@ impl Engine {
     pub async fn shutdown(&self) {
         self.commands.runs_pipelines.store(false, Ordering::Release);
         self.pipelines.stop_all().await;
+    }
+}
+
+/// The policies of `config`, as the functions of `plugin` understand them.
+fn policies(config: &Config, plugin: &Plugin) -> Result<Option<Arc<dyn Policies>>> {
+    let configured = Configured::read(&config.redaction)?;
+    match &plugin.redaction {
+        Some(redaction) => redaction.policies(&configured).map(Some),
+        None if configured.policies.is_empty() => Ok(None),
+        None => Err(Error::unsupported(
+            "the configuration has policies of redaction, and no function here redacts",
+        )),
     }
 }

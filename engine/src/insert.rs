@@ -24,6 +24,7 @@ use datafusion::sql::sqlparser::ast::{
 use crate::error::{Error, Result};
 use crate::lineage;
 use crate::options::SessionOptions;
+use crate::plan;
 use crate::statement::normalize;
 use crate::stream_table::Undecodable;
 
@@ -227,10 +228,9 @@ pub fn plan_values(
     let schema = Arc::new(DFSchema::try_from(Schema::new(fields))?);
     let none = DFSchema::empty();
     let plan = |value: &SqlExpr| {
-        let value = SqlExprWithAlias {
-            expr: value.clone(),
-            alias: None,
-        };
+        let mut expr = value.clone();
+        plan::complete(state, &mut expr);
+        let value = SqlExprWithAlias { expr, alias: None };
         state.create_logical_expr_from_sql_expr(value, &none)
     };
     let rows = values.rows.iter().map(|row| row.iter().map(plan).collect());

@@ -26,6 +26,7 @@ pub mod references;
 
 pub mod definition;
 pub mod lineage;
+pub mod redaction;
 pub mod source;
 pub mod table;
 
@@ -50,8 +51,12 @@ pub mod stream_table;
 
 pub mod catalog;
 
+pub mod counting;
+
 pub mod context;
 pub mod insert;
+
+pub mod ledger;
 
 pub mod maintenance;
 

@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 
 use crate::config;
 use crate::error::{Error, Kind, Result};
+use crate::ledger;
 use crate::table::{Compact, Maintained, Maintenance, Orphans, Table};
 
 /// How often it is looked whether something is due.
@@ -189,7 +190,7 @@ impl Caretaker {
     /// Does one piece of work, and says whether it was done.
     async fn work(&self, what: &'static str, work: &Maintenance) -> bool {
         let done = match TURN.acquire().await {
-            Ok(_turn) => self.table.maintain(work).await,
+            Ok(_turn) => ledger::maintain(self.table.as_ref(), work).await,
             Err(_) => return false,
         };
         match done {

@@ -26,6 +26,12 @@ pub async fn plan(state: &SessionState, mut statement: DfStatement) -> Result<Lo
     Ok(state.statement_to_plan(statement).await?)
 }
 
+/// Fills in the arguments that the calls in `expr` leave out before a named one.
+pub fn complete(state: &SessionState, expr: &mut Expr) {
+    // The visitor never breaks off.
+    let _done = expr.visit(&mut Gaps(&|name| parameters(state, name)));
+}
+
 /// The names of a function's parameters, where it has such.
 fn parameters(state: &SessionState, name: &str) -> Option<Vec<String>> {
     let scalar = state.scalar_functions().get(name).map(|of| of.signature());

@@ -13,6 +13,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 use crate::config::{GeoDatabase, KeyedTable, ThreatFeed};
 use crate::error::Result;
+use crate::redaction::Redaction;
 use crate::source::SourceFormat;
 use crate::table::TableFormat;
 
@@ -31,6 +32,8 @@ pub struct Plugin {
     pub sources: BTreeMap<&'static str, Arc<dyn SourceFormat>>,
     /// Kinds of tables.
     pub tables: BTreeMap<&'static str, Arc<dyn TableFormat>>,
+    /// What redacts text, where functions do.
+    pub redaction: Option<Arc<dyn Redaction>>,
     /// The kind that `CREATE TABLE` without `STORED AS` makes.
     pub default_table: Option<&'static str>,
     /// What makes enrichment data of files; `None` where no function reads any.
@@ -143,6 +146,7 @@ impl Plugin {
         self.planners.extend(other.planners);
         self.sources.extend(other.sources);
         self.tables.extend(other.tables);
+        self.redaction = other.redaction.or(self.redaction);
         self.default_table = other.default_table.or(self.default_table);
         self.enricher = other.enricher.or(self.enricher);
         self

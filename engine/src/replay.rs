@@ -217,6 +217,7 @@ impl Replayer {
         }
         let mut part = Part::default();
         part.cover(batch);
+        part.redacted(isolated.redacted);
         part.fill(
             isolated.rows,
             isolated.refused,
@@ -242,6 +243,7 @@ impl Replayer {
             writer,
             rows: in_memory(rows)?,
             ranges: counted(&ranges, &counts)?,
+            redactions: std::mem::take(&mut part.redactions),
         };
         committer.table.append(append).await.map(|_| ())
     }
@@ -267,6 +269,7 @@ impl Replayer {
                 writer: writer.to_owned(),
                 rows: empty(table.schema().await?),
                 ranges: claims,
+                redactions: Vec::new(),
             };
             table.append(append).await?;
         }

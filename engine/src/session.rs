@@ -116,6 +116,10 @@ impl Session {
                 let all = statement::parse("SELECT * FROM system.pipelines ORDER BY name")?;
                 self.plan_sql(all).await?
             }
+            Statement::ShowPolicies => {
+                let all = "SELECT * FROM system.policies ORDER BY name, category";
+                self.plan_sql(statement::parse(all)?).await?
+            }
             Statement::VerifyTable { name } => {
                 let schema = crate::verify::Verification {
                     table: name.clone(),
@@ -245,6 +249,7 @@ impl Session {
                             writer: String::new(),
                             rows,
                             ranges: Vec::new(),
+                            redactions: Vec::new(),
                         };
                         table.append(append).await?.rows
                     }

@@ -8,8 +8,12 @@
 //! | `functions` | SQL function |
 //! | `partitions` | partition that a pipeline of this process reads |
 //! | `pipelines` | pipeline |
+//! | `policies` | rule of each policy of redaction |
+//! | `redactions` | policy and category of each commit that redacted something |
 
 mod selection;
+
+mod history;
 
 mod commits;
 mod dead_letters;
@@ -17,6 +21,8 @@ mod enrichment;
 mod functions;
 mod partitions;
 mod pipelines;
+mod policies;
+mod redactions;
 
 use std::any::Any;
 use std::sync::{Arc, Weak};
@@ -30,17 +36,19 @@ use crate::context::Contexts;
 use crate::enrichment::Enrichment;
 use crate::pipeline::Pipelines;
 use crate::plugin::Plugin;
+use crate::redaction::PolicyRule;
 
-use commits::Commits;
 use dead_letters::DeadLetters;
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 8] = [
     "commits",
     "dead_letters",
     "enrichment",
     "functions",
     "partitions",
     "pipelines",
+    "policies",
+    "redactions",
 ];
 
 /// The tables of schema `system`.
@@ -56,6 +64,8 @@ pub struct SystemSchema {
     pub enrichment: Arc<Enrichment>,
     /// For the functions of users; weak, as above.
     pub contexts: Weak<Contexts>,
+    /// For `system.policies`.
+    pub rules: Vec<PolicyRule>,
 }
 
 #[async_trait]
@@ -71,7 +81,9 @@ impl SchemaProvider for SystemSchema {
     async fn table(&self, name: &str) -> DfResult<Option<Arc<dyn TableProvider>>> {
         let running = self.pipelines.upgrade();
         let rows = match name {
-            "commits" => return Ok(Some(Arc::new(Commits::new(Arc::clone(&self.catalog))))),
+            "commits" => return Ok(Some(Arc::new(commits::table(&self.catalog)))),
+            "redactions" => return Ok(Some(Arc::new(redactions::table(&self.catalog)))),
+            "policies" => policies::rows(&self.rules)?,
             "dead_letters" => {
                 return Ok(Some(Arc::new(DeadLetters::new(Arc::clone(&self.catalog)))));
             }

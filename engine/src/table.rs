@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::definition::TableDefinition;
 use crate::error::Result;
+use crate::redaction::Redacted;
 use crate::source::Partition;
 
 /// What one commit says of one partition:
@@ -77,6 +78,8 @@ pub struct Append {
     pub rows: SendableRecordBatchStream,
     /// The ranges covered; may be empty, and may come with no rows at all (a claim).
     pub ranges: Vec<CommitRange>,
+    /// What was redacted in the rows; kept with the commit.
+    pub redactions: Vec<Redacted>,
 }
 
 impl fmt::Debug for Append {
@@ -101,6 +104,8 @@ pub struct Commit {
     pub rows: u64,
     /// The ranges it covers; empty for commits that are not a pipeline's.
     pub ranges: Vec<CommitRange>,
+    /// What was redacted in its rows.
+    pub redactions: Vec<Redacted>,
     /// What kind of change it was, in the table format's words, such as `STREAMING UPDATE`.
     pub operation: String,
 }

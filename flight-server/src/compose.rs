@@ -12,6 +12,8 @@ use sluice_engine::error::Result;
 use sluice_engine::plugin::Plugin;
 use sluice_udfs::Function;
 
+use crate::redaction::Functions;
+
 /// Opens the engine on the data directory `data`, or with `None` on a temporary one.
 ///
 /// # Errors
@@ -35,5 +37,6 @@ pub fn plugin() -> Plugin {
         }
     }
     plugin.planners = sluice_udfs::planners();
+    plugin.redaction = Some(Arc::new(Functions));
     plugin.and(sluice_connectors::plugin())
 }

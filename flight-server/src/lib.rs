@@ -23,6 +23,8 @@ mod service;
 
 pub mod server;
 
+mod redaction;
+
 pub mod compose;
 
 pub mod demo;

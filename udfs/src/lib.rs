@@ -14,6 +14,7 @@
 //! - [`parse`] takes lines of logs apart.
 //! - [`pii`] finds and removes personal data and secrets in text.
 //! - [`enrich`] adds what is known elsewhere of addresses, domains and keys.
+//! - [`filter`] chooses rows.
 //!
 //! # How to add a function
 //! 1. Create `src/<family>/<name>.rs`. Its `pub fn udf()` returns a `ScalarUDF`, an
@@ -32,11 +33,14 @@
 
 mod registry;
 
+mod rows;
+
 mod args;
 pub mod parse;
 pub mod pii;
 
 pub mod enrich;
+pub mod filter;
 
 pub use registry::Function;
 
@@ -49,7 +53,13 @@ use datafusion::logical_expr::planner::ExprPlanner;
 /// All functions, family by family, in the order in which they are documented.
 #[must_use]
 pub fn functions() -> Vec<Function> {
-    [parse::functions(), pii::functions(), enrich::functions()].concat()
+    let families = [
+        parse::functions(),
+        pii::functions(),
+        enrich::functions(),
+        filter::functions(),
+    ];
+    families.concat()
 }
 
 /// What plans the operators of SQL that stand for functions: `->`, `->>` and `?` of JSON.

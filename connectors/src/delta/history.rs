@@ -11,6 +11,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use sluice_engine::error::{Error, Result};
+use sluice_engine::redaction::Redacted;
 use sluice_engine::table::{Commit, CommitRange};
 
 use super::fault;
@@ -40,6 +41,9 @@ pub(super) struct Stamp {
     /// Who made it; commits of older releases do not say.
     #[serde(default)]
     pub(super) process: Option<Process>,
+    /// As in [`Commit`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) redactions: Vec<Redacted>,
 }
 
 impl Stamp {
@@ -52,7 +56,14 @@ impl Stamp {
             timestamp_us: Utc::now().timestamp_micros(),
             ranges,
             process: Some(Process::own()),
+            redactions: Vec::new(),
         }
+    }
+
+    /// The same with what was redacted in the rows.
+    pub(super) fn with_redactions(mut self, redactions: Vec<Redacted>) -> Self {
+        self.redactions = redactions;
+        self
     }
 
     /// As the commit's information holds it.
@@ -69,6 +80,7 @@ impl Stamp {
             writer: self.writer,
             rows: self.rows,
             ranges: self.ranges,
+            redactions: self.redactions,
             operation,
         }
     }
@@ -104,6 +116,7 @@ impl Entry {
                 writer: String::new(),
                 rows: self.added,
                 ranges: Vec::new(),
+                redactions: Vec::new(),
                 operation: self.operation,
             },
         }

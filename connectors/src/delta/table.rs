@@ -167,7 +167,8 @@ impl Table for DeltaTable {
             schema: target.schema,
             partition_columns: target.partition_columns,
             claims,
-            stamp: Stamp::new(append.writer, rows, append.ranges),
+            stamp: Stamp::new(append.writer, rows, append.ranges)
+                .with_redactions(append.redactions),
         })
         .await
     }

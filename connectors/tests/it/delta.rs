@@ -120,6 +120,7 @@ fn append(from: i64, to: i64) -> Append {
         writer: "ingest".into(),
         rows: rows(vec![batch(from, to)]),
         ranges: vec![range(0, (from > 0).then_some(from), to)],
+        redactions: Vec::new(),
     }
 }
 
@@ -129,6 +130,7 @@ fn insert(batches: Vec<RecordBatch>) -> Append {
         writer: String::new(),
         rows: rows(batches),
         ranges: Vec::new(),
+        redactions: Vec::new(),
     }
 }
 

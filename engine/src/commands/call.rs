@@ -8,6 +8,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::Commands;
 use crate::error::{Error, Result};
+use crate::ledger;
 use crate::maintenance::check_retention;
 use crate::replay::{self, Replay, Replayer};
 use crate::statement::{Call, Procedure};
@@ -64,10 +65,10 @@ impl Commands {
         let done = match matches!(work, Maintenance::Compact(_)) {
             true => {
                 self.cpu
-                    .run(async move { table.maintain(&work).await })
+                    .run(async move { ledger::maintain(table.as_ref(), &work).await })
                     .await?
             }
-            false => table.maintain(&work).await?,
+            false => ledger::maintain(table.as_ref(), &work).await?,
         };
         answer(&call.table, action, done)
     }

@@ -142,6 +142,7 @@ impl Commands {
             writer: String::new(),
             rows,
             ranges: Vec::new(),
+            redactions: Vec::new(),
         };
         table.append(append).await.map(|_| ())
     }

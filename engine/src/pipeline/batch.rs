@@ -165,6 +165,26 @@ pub fn without(mut batch: SourceBatch, lost: &[Partition]) -> Result<SourceBatch
     Ok(batch)
 }
 
+/// The rows of `batch` for which `stays` holds, with their bytes; its rejects and ranges are left
+/// out.
+///
+/// # Errors
+/// [`crate::error::Kind::Internal`] when the rows do not say where they came from.
+pub fn only(batch: &SourceBatch, stays: &impl Fn(&Origins, usize) -> bool) -> Result<SourceBatch> {
+    let origins = Origins::of(&batch.rows)?;
+    let rows = 0..batch.rows.num_rows();
+    let kept: BooleanArray = rows.map(|row| Some(stays(&origins, row))).collect();
+    let raw = batch.raw.as_ref().map(|raw| filter(raw, &kept));
+    let raw = raw.transpose().map_err(fault_of)?;
+    Ok(SourceBatch {
+        rows: filter_record_batch(&batch.rows, &kept).map_err(fault_of)?,
+        rejects: Vec::new(),
+        ranges: Vec::new(),
+        raw: raw.map(|raw| raw.as_binary::<i64>().clone()),
+        bytes: batch.bytes,
+    })
+}
+
 /// About how many bytes `batch` holds in memory, where its source says less.
 #[must_use]
 pub fn bytes_of(batch: &SourceBatch) -> usize {

@@ -18,6 +18,7 @@ use crate::fail_point;
 use crate::lineage;
 use crate::pipeline::cut::Cut;
 use crate::pipeline::dead_letters;
+use crate::pipeline::dedup::Dedup;
 use crate::pipeline::evolve::Evolution;
 use crate::pipeline::isolate::{Isolated, Isolation};
 use crate::pipeline::part::Part;
@@ -57,6 +58,8 @@ pub struct Committer {
     pub evolution: Option<Arc<Evolution>>,
     /// The column of the target that says when something happened.
     pub event_time: Option<String>,
+    /// What leaves out repeats, where the pipeline does.
+    pub dedup: Option<Dedup>,
     /// Bytes of rows at which a cut is committed in several parts.
     pub part_bytes_max: usize,
     /// Where the SELECT runs.
@@ -112,13 +115,27 @@ impl Committer {
         fail_point::pass("before_seal").await?;
         self.registration.check_again().await?;
         let isolation = Isolation::begin(&self.transform, &self.table, &self.cpu).await?;
+        let owned = positions.clone();
+        let mut seen = match &self.dedup {
+            Some(dedup) => Some((dedup, dedup.begin(&cut).await?)),
+            None => None,
+        };
         let (mut part, mut committed) = (Part::default(), Vec::new());
         loop {
             let batches = cut.take(self.pace.rows())?;
             if batches.is_empty() {
                 break;
             }
-            let Isolated { rows, refused } = isolation.run(&batches).await?;
+            let mut isolated = isolation.run(&batches).await?;
+            if let Some((dedup, memory)) = &mut seen {
+                let made = (&isolation, batches.as_slice());
+                isolated = dedup.apply(memory, made, isolated).await?;
+            }
+            let Isolated {
+                rows,
+                refused,
+                redacted,
+            } = isolated;
             fail_point::pass("during_transform").await?;
             for rows in &rows {
                 part.partitions.extend(self.table.partitions_of(rows)?);
@@ -128,6 +145,7 @@ impl Committer {
                 part.cover(batch);
             }
             part.fill(rows, refused, self.event_time.as_deref())?;
+            part.redacted(redacted);
             self.pace.gave(part.bytes - before);
             if part.bytes >= self.part_bytes_max || part.partitions.len() >= PARTITIONS_MAX {
                 let full = std::mem::take(&mut part);
@@ -136,6 +154,13 @@ impl Committer {
         }
         if !part.is_empty() {
             committed.extend(self.store(part, &mut positions).await?);
+        }
+        if let Some((dedup, memory)) = seen {
+            let owns = |topic: &str, index| {
+                let mut owned = owned.next().keys();
+                owned.any(|partition| partition.topic == topic && partition.index == index)
+            };
+            dedup.end(memory, owns);
         }
         fail_point::pass("before_acknowledge").await?;
         Ok(committed)
@@ -159,6 +184,7 @@ impl Committer {
             writer: self.writer.clone(),
             rows: batches(schema, rows),
             ranges: ranges.clone(),
+            redactions: std::mem::take(&mut part.redactions),
         };
         let commit = self.table.append(append).await?;
         for range in ranges.iter().filter(|range| range.rejected > 0) {
@@ -228,6 +254,7 @@ impl Committer {
             writer: self.writer.clone(),
             rows: batches(dead_letters::schema(), vec![rows]),
             ranges: touched,
+            redactions: Vec::new(),
         };
         self.dead_letters.append(append).await?;
         fail_point::pass("after_dead_letters").await

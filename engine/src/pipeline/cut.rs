@@ -67,6 +67,13 @@ impl Cut {
         self.ranges.contains_key(partition)
     }
 
+    /// Where each partition stands before this cut is committed.
+    pub fn starts(&self) -> impl Iterator<Item = (&Partition, i64)> {
+        self.ranges
+            .values()
+            .map(|range| (&range.partition, range.from))
+    }
+
     /// Where each partition stands when this cut is committed.
     pub fn next(&self) -> impl Iterator<Item = (&Partition, i64)> {
         self.ranges

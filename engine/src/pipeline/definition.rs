@@ -76,12 +76,113 @@ pub struct PipelineDefinition {
     pub on_gap: OnGap,
     /// The column of the target that says when something happened.
     pub event_time: Option<String>,
+    /// The policy of each column of the target that is redacted by default.
+    pub redact: BTreeMap<String, String>,
+    /// What is left out because it is stored already.
+    pub repeats: Option<Repeats>,
     /// The options that change what is stored, as written.
     options: BTreeMap<String, String>,
 }
 
 /// The options that change what is stored; another value is another definition.
-const DEFINING: [&str; 3] = ["event_time", "on_gap", "start"];
+const DEFINING: [&str; 5] = ["dedup_key", "dedup_window", "event_time", "on_gap", "start"];
+/// What the name of an option begins with that gives a column its policy.
+const REDACT: &str = "redact.";
+/// How far apart repeats may be where nothing is said.
+const WINDOW: Duration = Duration::from_secs(600);
+
+/// What a pipeline leaves out because it is stored already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeats {
+    /// The columns of the target that tell what repeats what.
+    pub key: Vec<String>,
+    /// How far apart in event time repeats are.
+    pub window: Duration,
+}
+
+/// What the options of a pipeline say.
+struct Settings {
+    limits: Limits,
+    max_latency: Duration,
+    start: Option<Start>,
+    on_gap: OnGap,
+    event_time: Option<String>,
+    redact: BTreeMap<String, String>,
+    dedup_key: Vec<String>,
+    dedup_window: Option<Duration>,
+}
+
+impl Settings {
+    fn new(defaults: &config::Pipeline) -> Self {
+        Self {
+            limits: Limits {
+                rows_max: defaults.max_rows,
+                bytes_max: usize::try_from(defaults.max_bytes.as_u64()).unwrap_or(usize::MAX),
+                shared: true,
+            },
+            max_latency: defaults.max_latency,
+            start: None,
+            on_gap: OnGap::default(),
+            event_time: None,
+            redact: BTreeMap::new(),
+            dedup_key: Vec::new(),
+            dedup_window: None,
+        }
+    }
+
+    /// Takes in the option `key` of the pipeline `name`.
+    fn set(&mut self, name: &str, key: &str, value: &str) -> Result<()> {
+        let wrong = |error: Error| error.context(format!("option \"{key}\" of \"{name}\""));
+        match key {
+            "max_latency" => self.max_latency = config::parse_duration(value).map_err(wrong)?,
+            "max_rows" => self.limits.rows_max = positive(value).map_err(wrong)?,
+            "max_bytes" => {
+                let size = config::parse_size(value).map_err(wrong)?.as_u64();
+                self.limits.bytes_max = usize::try_from(size).unwrap_or(usize::MAX);
+                self.limits.shared = false;
+            }
+            "start" => self.start = Some(beginning(value).map_err(wrong)?),
+            "on_gap" => self.on_gap = gap(value).map_err(wrong)?,
+            "event_time" => self.event_time = Some(value.to_owned()),
+            "dedup_key" => self.dedup_key = columns(value).map_err(wrong)?,
+            "dedup_window" => {
+                let window = config::parse_duration(value).map_err(wrong)?;
+                if window.is_zero() {
+                    return Err(wrong(Error::user("repeats are some time apart")));
+                }
+                self.dedup_window = Some(window);
+            }
+            _ => {
+                let column = key.strip_prefix(REDACT).filter(|name| !name.is_empty());
+                let Some(column) = column else {
+                    return Err(Error::user(format!(
+                        "pipeline \"{name}\" has no option \"{key}\""
+                    ))
+                    .hint(VALID));
+                };
+                self.redact.insert(column.to_owned(), value.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn repeats(&self, name: &str) -> Result<Option<Repeats>> {
+        match (self.dedup_key.is_empty(), self.dedup_window) {
+            (true, None) => Ok(None),
+            (true, Some(_)) => Err(Error::user(format!(
+                "option \"dedup_window\" of \"{name}\" says nothing without \"dedup_key\""
+            ))
+            .hint("name the columns that tell repeats: dedup_key = 'trace_id, message'")),
+            (false, window) => Ok(Some(Repeats {
+                key: self.dedup_key.clone(),
+                window: window.unwrap_or(WINDOW),
+            })),
+        }
+    }
+}
+
+const VALID: &str = "valid options are max_latency, max_rows, max_bytes, start, on_gap, \
+                     event_time, dedup_key, dedup_window, redact.<column>";
 
 impl PipelineDefinition {
     /// Checks what `create` says; options it does not set come from `defaults`.
@@ -96,37 +197,11 @@ impl PipelineDefinition {
             body,
             ..
         } = create;
-        let mut limits = Limits {
-            rows_max: defaults.max_rows,
-            bytes_max: usize::try_from(defaults.max_bytes.as_u64()).unwrap_or(usize::MAX),
-            shared: true,
-        };
-        let (mut max_latency, mut start) = (defaults.max_latency, None);
-        let (mut on_gap, mut event_time) = (OnGap::default(), None);
+        let mut settings = Settings::new(defaults);
         for (key, value) in options {
-            let wrong = |error: Error| error.context(format!("option \"{key}\" of \"{name}\""));
-            match key.as_str() {
-                "max_latency" => max_latency = config::parse_duration(value).map_err(wrong)?,
-                "max_rows" => limits.rows_max = positive(value).map_err(wrong)?,
-                "max_bytes" => {
-                    let size = config::parse_size(value).map_err(wrong)?.as_u64();
-                    limits.bytes_max = usize::try_from(size).unwrap_or(usize::MAX);
-                    limits.shared = false;
-                }
-                "start" => start = Some(beginning(value).map_err(wrong)?),
-                "on_gap" => on_gap = gap(value).map_err(wrong)?,
-                "event_time" => event_time = Some(value.clone()),
-                _ => {
-                    return Err(Error::user(format!(
-                        "pipeline \"{name}\" has no option \"{key}\""
-                    ))
-                    .hint(
-                        "valid options are max_latency, max_rows, max_bytes, start, on_gap, \
-                         event_time",
-                    ));
-                }
-            }
+            settings.set(name, key, value)?;
         }
+        let repeats = settings.repeats(name)?;
         let insert = match statement::parse(body)? {
             Statement::Sql(parsed) => take_apart(&parsed)?,
             _ => None,
@@ -138,9 +213,18 @@ impl PipelineDefinition {
         let (name, body) = (name.clone(), body.clone());
         let options = options
             .iter()
-            .filter(|(key, _)| DEFINING.contains(&key.as_str()))
+            .filter(|(key, _)| DEFINING.contains(&key.as_str()) || key.starts_with(REDACT))
             .map(|(key, value)| (key.clone(), spelled(key, value)))
             .collect();
+        let Settings {
+            limits,
+            max_latency,
+            start,
+            on_gap,
+            event_time,
+            redact,
+            ..
+        } = settings;
         Ok(Self {
             name,
             body,
@@ -150,6 +234,8 @@ impl PipelineDefinition {
             start,
             on_gap,
             event_time,
+            redact,
+            repeats,
             options,
         })
     }
@@ -208,8 +294,18 @@ fn positive(text: &str) -> Result<usize> {
 /// An option's value as it is compared: words in lower case, names of columns as they are.
 fn spelled(key: &str, value: &str) -> String {
     match key {
-        "event_time" => value.to_owned(),
-        _ => value.to_lowercase(),
+        "on_gap" | "start" => value.to_lowercase(),
+        _ => value.to_owned(),
+    }
+}
+
+/// Names of columns, between commas.
+fn columns(text: &str) -> Result<Vec<String>> {
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    match names.iter().any(String::is_empty) {
+        true => Err(Error::user(format!("\"{text}\" is no list of columns"))
+            .hint("write it like 'trace_id, message'")),
+        false => Ok(names),
     }
 }
 

@@ -8,7 +8,8 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::error::{Error, Kind, Result};
 use crate::pipeline::dead_letters::refused;
-use crate::pipeline::transform::Transform;
+use crate::pipeline::transform::{Made, Transform};
+use crate::redaction::{self, Redacted};
 use crate::runtime::Cpu;
 use crate::source::{Reject, SourceBatch};
 use crate::table::Table;
@@ -36,6 +37,8 @@ pub struct Isolated {
     pub rows: Vec<RecordBatch>,
     /// The records that the query or the target refused.
     pub refused: Vec<Reject>,
+    /// What was redacted in the rows.
+    pub redacted: Vec<Redacted>,
 }
 
 /// Rows with the bytes that they were decoded from.
@@ -77,10 +80,11 @@ impl<'a> Isolation<'a> {
         }
         let whole: Vec<RecordBatch> = slices.iter().map(|slice| slice.rows.clone()).collect();
         match self.attempt(whole).await {
-            Ok(rows) => {
+            Ok(Made { rows, redacted }) => {
                 return Ok(Isolated {
                     rows,
                     refused: Vec::new(),
+                    redacted,
                 });
             }
             Err(error) if blames_rows(&error) => {}
@@ -92,9 +96,10 @@ impl<'a> Isolation<'a> {
         slices.reverse();
         while let Some(slice) = slices.pop() {
             let error = match self.attempt(vec![slice.rows.clone()]).await {
-                Ok(rows) => {
+                Ok(made) => {
                     passed += slice.rows.num_rows();
-                    isolated.rows.extend(rows);
+                    isolated.rows.extend(made.rows);
+                    redaction::add(&mut isolated.redacted, made.redacted);
                     continue;
                 }
                 Err(error) if blames_rows(&error) => error,
@@ -121,14 +126,16 @@ impl<'a> Isolation<'a> {
         }
     }
 
-    async fn attempt(&self, rows: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
+    async fn attempt(&self, rows: Vec<RecordBatch>) -> Result<Made> {
         let (transform, plan) = (Arc::clone(self.transform), Arc::clone(&self.plan));
         let table = Arc::clone(self.table);
         let run = async move {
-            let rows = transform.run(&plan, rows).await?;
-            check_nulls(&transform, &rows)?;
-            rows.iter().try_for_each(|rows| table.check_rows(rows))?;
-            Ok(rows)
+            let made = transform.run(&plan, rows).await?;
+            check_nulls(&transform, &made.rows)?;
+            made.rows
+                .iter()
+                .try_for_each(|rows| table.check_rows(rows))?;
+            Ok(made)
         };
         self.cpu.run(run).await
     }

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::lineage;
 use crate::pipeline::batch::{Origins, bytes_of_rows};
 use crate::pipeline::cut::join;
+use crate::redaction::{self, Redacted};
 use crate::source::{Partition, ReadRange, Reject, SourceBatch};
 use crate::table::CommitRange;
 
@@ -21,6 +22,8 @@ pub struct Part {
     pub rows: Vec<RecordBatch>,
     /// Records that could not be decoded, or that the query or the target refused.
     pub rejects: Vec<Reject>,
+    /// What was redacted in the rows.
+    pub redactions: Vec<Redacted>,
     /// About how many bytes the rows take.
     pub bytes: usize,
     /// The partitions of the table that the rows go to, as the table numbers them.
@@ -78,6 +81,11 @@ impl Part {
         self.rows.extend(rows);
         self.rejects.extend(refused);
         Ok(())
+    }
+
+    /// Notes what was redacted in rows taken in.
+    pub fn redacted(&mut self, lines: Vec<Redacted>) {
+        redaction::add(&mut self.redactions, lines);
     }
 
     /// Whether there is nothing to commit.
@@ -169,7 +177,8 @@ fn at(times: &TimestampMicrosecondArray, row: usize) -> Option<i64> {
 }
 
 /// A column of times in microseconds; `None` where there is no such column.
-fn times(rows: &RecordBatch, name: &str) -> Option<TimestampMicrosecondArray> {
+#[must_use]
+pub fn times(rows: &RecordBatch, name: &str) -> Option<TimestampMicrosecondArray> {
     let column = rows.column_by_name(name)?;
     let DataType::Timestamp(_, zone) = column.data_type() else {
         return None;

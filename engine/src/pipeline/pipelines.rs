@@ -17,8 +17,10 @@ use crate::context::Contexts;
 use crate::error::{Error, Result};
 use crate::lineage;
 use crate::pipeline::commit::{Committer, Pace};
+use crate::pipeline::dedup::Dedup;
 use crate::pipeline::definition::PipelineDefinition;
 use crate::pipeline::evolve::Evolution;
+use crate::pipeline::redact::Plan;
 use crate::pipeline::registration::Registration;
 use crate::pipeline::retry::End;
 use crate::pipeline::runner::{Care, Runner};
@@ -107,10 +109,21 @@ impl Pipelines {
         let schema = table.schema().await?;
         let expected = with_lineage(&schema);
         let insert = &definition.insert;
-        let planned = Transform::plan(self.contexts.in_order(), insert, &expected).await;
+        let session = self.contexts.pipeline();
+        let plan = Plan::new(&definition.redact, self.contexts.policies());
+        let planned = Transform::plan(session, (insert, &plan), &expected).await;
         let (stream, transform) =
             planned.map_err(|error| error.context(format!("pipeline \"{}\"", definition.name)))?;
         let event_time = event_time::column(&definition, table.as_ref(), &expected).await?;
+        let transform = Arc::new(transform);
+        let dedup = definition.repeats.as_ref().map(|repeats| {
+            let stores = (&table, &self.cpu);
+            Dedup::new(repeats, event_time.as_deref(), stores, &transform)
+        });
+        let dedup = dedup.transpose().map_err(|error| {
+            let name = &definition.name;
+            error.context(format!("option \"dedup_key\" of \"{name}\""))
+        })?;
         table.add_columns(&lineage::fields()).await?;
         let dead_letters = self.dead_letters(target).await?;
         let registration = Registration::new(
@@ -132,9 +145,10 @@ impl Pipelines {
             dead_letters,
             registration,
             table,
-            transform: Arc::new(transform),
+            transform,
             evolution,
             event_time,
+            dedup,
             part_bytes_max: definition.limits.bytes_max,
             cpu: Arc::clone(&self.cpu),
             status,

@@ -253,6 +253,7 @@ impl Taker<'_> {
             writer: self.writer.to_owned(),
             rows,
             ranges,
+            redactions: Vec::new(),
         };
         table.append(append).await.map(|_| ())
     }

@@ -84,6 +84,7 @@ pub async fn rewind(opened: &Runner, context: &SessionContext, to: &RewindTo) ->
             writer: writer.clone(),
             rows,
             ranges,
+            redactions: Vec::new(),
         })
         .await
         .map(|_| ())

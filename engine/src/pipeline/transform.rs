@@ -18,12 +18,15 @@ use tokio::sync::Mutex;
 
 use crate::authority::Authority;
 use crate::context;
+use crate::counting::Counting;
 use crate::error::{Error, Result};
 use crate::insert::{EXTRA, InsertInto, Target, align};
 use crate::lineage;
 use crate::pipeline::batch::bytes_of_rows;
 use crate::pipeline::carry::{carry, stream_of};
+use crate::pipeline::redact::{PII, Plan};
 use crate::plan;
+use crate::redaction::Redacted;
 use crate::source::Wanted;
 use crate::stream_table::{Inlet, StreamTable};
 
@@ -33,6 +36,7 @@ pub const RUN_BYTES_MAX: usize = 128 << 20;
 /// A planned SELECT whose stream is fed by hand.
 pub struct Transform {
     context: SessionContext,
+    counting: Option<Counting>,
     logical: LogicalPlan,
     /// `None` when the query asks for the time of day or for enrichment, which planning fixes.
     physical: Option<Arc<dyn ExecutionPlan>>,
@@ -44,6 +48,15 @@ pub struct Transform {
     /// Names of the target's columns that the query gives values for.
     given: Vec<String>,
     passes_extra: bool,
+}
+
+/// What a run gives.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// Rows of the target.
+    pub rows: Vec<RecordBatch>,
+    /// What was redacted in them.
+    pub redacted: Vec<Redacted>,
 }
 
 impl fmt::Debug for Transform {
@@ -60,8 +73,8 @@ impl Transform {
     /// # Errors
     /// What is wrong with the query, or that it cannot be run row by row.
     pub async fn plan(
-        context: SessionContext,
-        insert: &InsertInto,
+        (context, counting): (SessionContext, Option<Counting>),
+        (insert, redact): (&InsertInto, &Plan<'_>),
         target: &SchemaRef,
     ) -> Result<(Arc<StreamTable>, Self)> {
         if let Some(enrichment) = context::enrichment(&context) {
@@ -77,26 +90,30 @@ impl Transform {
         let stream = stream_of(&plan)?;
         let inlet = Inlet::default();
         let carried = carry(&plan, Some(&inlet))?;
-        let columns = match stream.source().evolves() && insert.columns.is_empty() {
-            true => columns_before(&carried, insert, target),
-            false => insert.columns.clone(),
-        };
+        let columns = columns(
+            &carried,
+            stream.source().evolves(),
+            (insert, redact),
+            target,
+        );
         let into = Target {
             columns: &columns,
             ..insert.target(target)
         };
-        let logical = align(carried, into)?;
-        let planned = physical(&state, &logical).await?;
+        let aligned = align(carried, into)?;
+        let (given, passes_extra) = outputs(&aligned);
+        let logical = redact.apply(&state, aligned, (target, &given))?;
+        let planned = physical(&state, &logical, counting.as_ref()).await?;
         let physical = if asks_the_time(&logical)? {
             None
         } else {
             Some(planned)
         };
-        let (given, passes_extra) = outputs(&logical);
         let wanted = wanted(&state.optimize(&logical)?)?;
         let target = Arc::clone(target);
         let transform = Self {
             context,
+            counting,
             logical,
             physical,
             inlet,
@@ -118,25 +135,24 @@ impl Transform {
             Some(plan) => Ok(Arc::clone(plan)),
             None => {
                 context::refresh(&self.context)?;
-                physical(&self.context.state(), &self.logical).await
+                let state = self.context.state();
+                physical(&state, &self.logical, self.counting.as_ref()).await
             }
         }
     }
 
-    /// Runs `plan` over `rows`; the result is in the target's schema, in the order of the rows.
+    /// Runs `plan` over `rows`; what it gives is in the target's schema, in the order of the rows.
     ///
     /// # Errors
     /// What an expression finds wrong with a value, or [`crate::error::Kind::Limit`] when the
     /// result is too large. Nothing is kept; the rows may be tried again.
-    pub async fn run(
-        &self,
-        plan: &Arc<dyn ExecutionPlan>,
-        rows: Vec<RecordBatch>,
-    ) -> Result<Vec<RecordBatch>> {
+    pub async fn run(&self, plan: &Arc<dyn ExecutionPlan>, rows: Vec<RecordBatch>) -> Result<Made> {
         // A run of its own: metrics of past runs would add up for ever.
         let plan = reset_plan_states(Arc::clone(plan))?;
         let records: usize = rows.iter().map(RecordBatch::num_rows).sum();
         let _alone = self.running.lock().await;
+        // What planning folded, and what runs redacted that failed, is in no row.
+        self.redacted();
         self.inlet.fill(rows);
         let mut stream = execute_stream(plan, self.context.task_ctx())?;
         let (mut result, mut bytes) = (Vec::new(), 0);
@@ -149,7 +165,21 @@ impl Transform {
                 return Err(too_much(records));
             }
         }
-        Ok(result)
+        let redacted = self.redacted();
+        Ok(Made {
+            rows: result,
+            redacted,
+        })
+    }
+
+    fn redacted(&self) -> Vec<Redacted> {
+        self.counting.as_ref().map_or_else(Vec::new, Counting::take)
+    }
+
+    /// The query as planned, with its rows in the target's schema.
+    #[must_use]
+    pub fn logical(&self) -> &LogicalPlan {
+        &self.logical
     }
 
     /// The session it is planned in.
@@ -192,8 +222,16 @@ fn too_much(records: usize) -> Error {
     }
 }
 
-async fn physical(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-    Ok(state.create_physical_plan(plan).await?)
+async fn physical(
+    state: &SessionState,
+    plan: &LogicalPlan,
+    counting: Option<&Counting>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let plan = state.create_physical_plan(plan).await?;
+    match counting {
+        Some(counting) => counting.of_stored(plan),
+        None => Ok(plan),
+    }
 }
 
 /// Whether the plan calls a function such as `now()` or `geoip(ip)`, whose value is fixed by the
@@ -214,8 +252,45 @@ fn asks_the_time(plan: &LogicalPlan) -> Result<bool> {
     Ok(found)
 }
 
+/// The columns of the target that the query gives values to; empty for all in order.
+fn columns(
+    query: &LogicalPlan,
+    grows: bool,
+    (insert, redact): (&InsertInto, &Plan<'_>),
+    target: &Schema,
+) -> Vec<String> {
+    if !insert.columns.is_empty() {
+        return insert.columns.clone();
+    }
+    if grows {
+        return columns_before(query, insert, target);
+    }
+    let (all, given) = matched(query, insert, target);
+    let named = query.schema().has_column_with_unqualified_name(PII);
+    match redact.tells(target) && !named && given + 1 == all.len() {
+        true => all.into_iter().filter(|name| name != PII).collect(),
+        false => Vec::new(),
+    }
+}
+
 /// The columns that a query gives to a table which grows columns at its end: the first ones.
 fn columns_before(query: &LogicalPlan, insert: &InsertInto, target: &Schema) -> Vec<String> {
+    let (all, given) = matched(query, insert, target);
+    // Too few columns, or one that must have a value, are for the matching to refuse.
+    let rest = all.get(given..).unwrap_or_default();
+    let nullable = |name: &String| {
+        target
+            .field_with_name(name)
+            .is_ok_and(|field| field.is_nullable())
+    };
+    if given == 0 || !rest.iter().all(nullable) {
+        return Vec::new();
+    }
+    all.into_iter().take(given).collect()
+}
+
+/// The columns of the target that a query's are matched to in their order, and how many it gives.
+fn matched(query: &LogicalPlan, insert: &InsertInto, target: &Schema) -> (Vec<String>, usize) {
     let beside = [EXTRA, lineage::KEY, lineage::HEADERS];
     let by_name = |name: &str| {
         lineage::is_lineage(name) || (beside.contains(&name) && !insert.named.contains(name))
@@ -232,18 +307,7 @@ fn columns_before(query: &LogicalPlan, insert: &InsertInto, target: &Schema) -> 
         !matched && !lineage::is_lineage(name)
     };
     let names = target.fields().iter().map(|field| field.name());
-    let all: Vec<String> = names.filter(taken).cloned().collect();
-    // Too few columns, or one that must have a value, are for the matching to refuse.
-    let rest = all.get(given..).unwrap_or_default();
-    let nullable = |name: &String| {
-        target
-            .field_with_name(name)
-            .is_ok_and(|field| field.is_nullable())
-    };
-    if given == 0 || !rest.iter().all(nullable) {
-        return Vec::new();
-    }
-    all.into_iter().take(given).collect()
+    (names.filter(taken).cloned().collect(), given)
 }
 
 /// The columns of `plan`, the last projection onto a target, that are not always NULL, and whether

@@ -53,7 +53,10 @@ impl Prepared {
             Work::Effect(_) | Work::Insert { .. } => true,
             Work::Command(statement) => !matches!(
                 **statement,
-                Statement::ShowPipelines | Statement::VerifyTable { .. } | Statement::Call(_)
+                Statement::ShowPipelines
+                    | Statement::ShowPolicies
+                    | Statement::VerifyTable { .. }
+                    | Statement::Call(_)
             ),
         }
     }

@@ -61,6 +61,8 @@ pub enum Statement {
     },
     /// `SHOW PIPELINES`.
     ShowPipelines,
+    /// `SHOW POLICIES`.
+    ShowPolicies,
     /// `VERIFY TABLE name`.
     VerifyTable {
         /// The table.

@@ -78,6 +78,12 @@ fn own(tokens: &[TokenWithSpan]) -> Option<OwnParser> {
             end(parser)?;
             Ok(Statement::ShowPipelines)
         }),
+        ("SHOW", "POLICIES") => Some(|parser, _| {
+            word(parser, "SHOW")?;
+            word(parser, "POLICIES")?;
+            end(parser)?;
+            Ok(Statement::ShowPolicies)
+        }),
         ("VERIFY", _) => Some(|parser, _| {
             word(parser, "VERIFY")?;
             word(parser, "TABLE")?;

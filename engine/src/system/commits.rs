@@ -1,30 +1,17 @@
 //! `system.commits`: what every commit of every table says. One row for each range of a pipeline's
-//! commit, and one for a commit without ranges. Tables are read one after the other while the
-//! query runs, and only those it asks for.
+//! commit, and one for a commit without ranges.
 
-use std::any::Any;
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use async_trait::async_trait;
-use datafusion::catalog::{Session, TableProvider};
-use datafusion::datasource::TableType;
 use datafusion::error::Result as DfResult;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
-use futures::{StreamExt, TryStreamExt, stream};
-use tracing::warn;
 
-use super::selection::{TABLE, is_about_table, selected};
-use crate::catalog::{Catalog, Relation};
-use crate::error::Result;
+use super::history::{History, Told};
+use super::selection::TABLE;
+use crate::catalog::Catalog;
 use crate::lineage;
 use crate::table::{Commit, CommitRange};
 
@@ -32,19 +19,8 @@ use crate::table::{Commit, CommitRange};
 const BATCH_ROWS: usize = 8192;
 
 /// The table.
-#[derive(Debug)]
-pub(super) struct Commits {
-    catalog: Arc<Catalog>,
-    schema: SchemaRef,
-}
-
-impl Commits {
-    pub(super) fn new(catalog: Arc<Catalog>) -> Self {
-        Self {
-            catalog,
-            schema: schema(),
-        }
-    }
+pub(super) fn table(catalog: &Arc<Catalog>) -> History {
+    History::new(Arc::clone(catalog), schema(), (Told::Log, batches))
 }
 
 fn schema() -> SchemaRef {
@@ -69,103 +45,6 @@ fn schema() -> SchemaRef {
         field("min_event_time", lineage::timestamp_type()),
         field("max_event_time", lineage::timestamp_type()),
     ]))
-}
-
-#[async_trait]
-impl TableProvider for Commits {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::View
-    }
-
-    fn supports_filters_pushdown(
-        &self,
-        filters: &[&Expr],
-    ) -> DfResult<Vec<TableProviderFilterPushDown>> {
-        let support = |filter: &&Expr| match is_about_table(filter) {
-            true => TableProviderFilterPushDown::Exact,
-            false => TableProviderFilterPushDown::Unsupported,
-        };
-        Ok(filters.iter().map(support).collect())
-    }
-
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        let part = Part {
-            catalog: Arc::clone(&self.catalog),
-            tables: selected(state, self.catalog.names(), filters)?,
-            schema: self.schema(),
-        };
-        let (schema, parts) = (self.schema(), vec![Arc::new(part) as _]);
-        let plan = StreamingTableExec::try_new(schema, parts, projection, [], false, limit)?;
-        Ok(Arc::new(plan))
-    }
-}
-
-struct Part {
-    catalog: Arc<Catalog>,
-    tables: Vec<String>,
-    schema: SchemaRef,
-}
-
-impl fmt::Debug for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Part")
-            .field("tables", &self.tables)
-            .finish_non_exhaustive()
-    }
-}
-
-impl PartitionStream for Part {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _ctx: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let (catalog, schema) = (Arc::clone(&self.catalog), Arc::clone(&self.schema));
-        let alone = self.tables.len() == 1;
-        let batches = stream::iter(self.tables.clone()).then(move |table| {
-            let (catalog, schema) = (Arc::clone(&catalog), Arc::clone(&schema));
-            async move {
-                match read(&catalog, &table).await {
-                    Ok(commits) => batches(&schema, &table, &commits),
-                    // Who asks for one table wants to know; who asks for all wants the others.
-                    Err(error) if alone => Err(error.into()),
-                    Err(error) => {
-                        warn!(table, %error, "the commits of a table cannot be read");
-                        Ok(Vec::new())
-                    }
-                }
-            }
-        });
-        let rows = batches
-            .map_ok(|batches| stream::iter(batches.into_iter().map(Ok)))
-            .try_flatten();
-        Box::pin(RecordBatchStreamAdapter::new(
-            Arc::clone(&self.schema),
-            rows,
-        ))
-    }
-}
-
-/// The commits of `name`; none when it is no stored table.
-async fn read(catalog: &Catalog, name: &str) -> Result<Vec<Commit>> {
-    match catalog.relation(name).await? {
-        Relation::Table(table) => table.commits().await,
-        Relation::Stream(_) | Relation::Foreign(_) => Ok(Vec::new()),
-    }
 }
 
 type Row<'a> = (&'a Commit, Option<&'a CommitRange>);

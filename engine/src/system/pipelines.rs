@@ -15,14 +15,15 @@ pub(super) fn rows(
     progress: &[PipelineProgress],
     stored: &BTreeMap<String, StoredPipeline>,
 ) -> DfResult<RecordBatch> {
-    let bodies = progress.iter().map(|p| {
+    let definitions = progress.iter().map(|p| {
         let sql = &stored.get(&p.pipeline)?.sql;
         match statement::parse(sql).ok()? {
-            Statement::CreatePipeline(create) => Some(create.body),
+            Statement::CreatePipeline(create) => Some((create.body, options(&create.options))),
             _ => None,
         }
     });
-    let bodies: StringArray = bodies.collect();
+    let (bodies, options): (Vec<_>, Vec<_>) = definitions.map(Option::unzip).unzip();
+    let (bodies, options) = (StringArray::from(bodies), StringArray::from(options));
     let text = |get: fn(&PipelineProgress) -> Option<&str>| -> ArrayRef {
         Arc::new(progress.iter().map(get).collect::<StringArray>())
     };
@@ -49,5 +50,15 @@ pub(super) fn rows(
             number(|p| Some(p.schema_conflicts)),
             false,
         ),
+        ("options", Arc::new(options) as ArrayRef, true),
     ])?)
+}
+
+/// Options as they stand in `WITH`.
+fn options(options: &BTreeMap<String, String>) -> String {
+    let pairs = options.iter().map(|(key, value)| {
+        let value = value.replace('\'', "''");
+        format!("{key} = '{value}'")
+    });
+    pairs.collect::<Vec<_>>().join(", ")
 }

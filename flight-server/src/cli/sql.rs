@@ -60,7 +60,7 @@ impl SqlArgs {
         let terminal = self.command.is_empty() && self.file.is_none() && stdin().is_terminal();
         if terminal {
             let place = self.target.open().await?;
-            return prompt(place, self.format).await;
+            return Box::pin(prompt(place, self.format)).await;
         }
         let mut signals = Signals::listen()?;
         tokio::select! {

@@ -8,6 +8,7 @@ mod feeder;
 mod proof;
 mod cli_serve;
 mod cli_dlq;
+mod redaction;
 mod secrets;
 mod crash;
 mod chaos;

@@ -12,9 +12,8 @@ use sluice_engine::authority::Authority;
 use sluice_engine::config::Config;
 use sluice_engine::engine::Engine;
 use sluice_engine::error::{Error, Result};
-use sluice_engine::plugin::Plugin;
 use sluice_engine::session::Session;
-use sluice_udfs::Function;
+use sluice_flight_server::compose;
 use sqllogictest::{DBOutput, DefaultColumnType, Normalizer};
 use tempfile::TempDir;
 
@@ -45,8 +44,7 @@ impl std::error::Error for Shown {}
 impl Memory {
     pub(crate) async fn open() -> Result<Self, Shown> {
         let temp = TempDir::new().map_err(|error| Shown(error.to_string()))?;
-        let plugin = functions().and(sluice_connectors::plugin());
-        let engine = Engine::open(Config::default(), plugin, None)
+        let engine = Engine::open(config(), compose::plugin(), None)
             .await
             .map_err(|error| Shown(error.to_string()))?;
         let session = engine.session(Authority::Owner);
@@ -133,17 +131,18 @@ pub(crate) fn exact(_: Normalizer, actual: &[Vec<String>], expected: &[String]) 
         .eq(expected.iter().map(|line| line.trim()))
 }
 
-fn functions() -> Plugin {
-    let mut plugin = Plugin::default();
-    for function in sluice_udfs::functions() {
-        match function {
-            Function::Scalar(udf) => plugin.scalars.push(Arc::new(udf)),
-            Function::Aggregate(udf) => plugin.aggregates.push(Arc::new(udf)),
-            Function::Window(udf) => plugin.windows.push(Arc::new(udf)),
-        }
-    }
-    plugin.planners = sluice_udfs::planners();
-    plugin
+/// The defaults, with a policy of redaction.
+fn config() -> Config {
+    let mut config = Config::default();
+    let modes = [
+        ("credit_card", "mask"),
+        ("email", "label"),
+        ("password", "remove"),
+    ];
+    let modes = modes.map(|(category, mode)| (category.to_owned(), mode.to_owned()));
+    let policies = &mut config.redaction.policies;
+    policies.insert("bank".to_owned(), modes.into());
+    config
 }
 
 fn column_type(data_type: &DataType) -> DefaultColumnType {

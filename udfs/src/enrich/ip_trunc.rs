@@ -42,13 +42,13 @@ names a network and no longer a host. What is no address gives NULL.",
     sql_example = r#"```sql
 > SELECT ip, ip_trunc(ip) AS network, ip_trunc(ip, 16, v6_bits => 32) AS wider
   FROM (VALUES ('203.0.113.77'), ('2001:db8:1:2::7'), ('no address')) AS hosts(ip);
-+-----------------+---------------+-------------+
-| ip              | network       | wider       |
-+-----------------+---------------+-------------+
-| 203.0.113.77    | 203.0.113.0   | 203.0.0.0   |
-| 2001:db8:1:2::7 | 2001:db8:1::  | 2001:db8::  |
-| no address      |               |             |
-+-----------------+---------------+-------------+
++-----------------+--------------+------------+
+| ip              | network      | wider      |
++-----------------+--------------+------------+
+| 203.0.113.77    | 203.0.113.0  | 203.0.0.0  |
+| 2001:db8:1:2::7 | 2001:db8:1:: | 2001:db8:: |
+| no address      |              |            |
++-----------------+--------------+------------+
 ```"#,
     argument(name = "ip", description = "IPv4 or IPv6 address: VARCHAR."),
     argument(

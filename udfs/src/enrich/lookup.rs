@@ -38,13 +38,13 @@ named in the configuration and held in memory; a JOIN reads any table.",
 > SELECT customer, lookup('customers', customer, 'tier') AS tier,
          lookup('customers', customer) AS known
   FROM (VALUES ('c-1'), ('c-2'), ('c-9')) AS events(customer);
-+----------+--------+----------------------------------------+
-| customer | tier   | known                                  |
-+----------+--------+----------------------------------------+
-| c-1      | gold   | {id: c-1, tier: gold, region: eu}      |
-| c-2      | silver | {id: c-2, tier: silver, region: apac}  |
-| c-9      |        |                                        |
-+----------+--------+----------------------------------------+
++----------+--------+---------------------------------------+
+| customer | tier   | known                                 |
++----------+--------+---------------------------------------+
+| c-1      | gold   | {id: c-1, tier: gold, region: eu}     |
+| c-2      | silver | {id: c-2, tier: silver, region: apac} |
+| c-9      |        |                                       |
++----------+--------+---------------------------------------+
 ```"#,
     argument(
         name = "table",

@@ -164,16 +164,20 @@ struct Dissected<'a> {
     joined: String,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for a column, not for a value"
+)]
 enum Filling {
     Text(StringBuilder),
-    Map(MapBuilder<StringBuilder, StringBuilder>),
+    Map(Box<MapBuilder<StringBuilder, StringBuilder>>),
 }
 
 impl<'a> Dissected<'a> {
     fn new(pattern: &'a Pattern) -> Self {
         let filling = |output: &Output| match output {
             Output::Text { .. } => Filling::Text(StringBuilder::new()),
-            Output::Pair { .. } => Filling::Map(text_map()),
+            Output::Pair { .. } => Filling::Map(Box::new(text_map())),
         };
         Self {
             pattern,
@@ -243,7 +247,7 @@ impl Rows for Dissected<'_> {
     fn finish(&mut self) -> Vec<ArrayRef> {
         let columns = self.columns.iter_mut().map(|column| match column {
             Filling::Text(column) => ArrayBuilder::finish(column),
-            Filling::Map(column) => ArrayBuilder::finish(column),
+            Filling::Map(column) => ArrayBuilder::finish(column.as_mut()),
         });
         let mut columns: Vec<_> = columns.collect();
         columns.push(ArrayBuilder::finish(&mut self.errors));

@@ -30,6 +30,10 @@ pub(crate) struct Column {
     values: Values,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for a column, not for a value"
+)]
 enum Values {
     Text(Texts),
     Integer(Numbers<Int64Type>, i64, i64),

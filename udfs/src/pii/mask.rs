@@ -4,7 +4,12 @@
 //! what makes redaction idempotent. Later passes put a fence in place of a finding, so that text
 //! made to fall together again and again ends too.
 
-use crate::pii::detect::{self, Categories, Category, Finding};
+use crate::pii::detect::{self, Category, Finder, Finding};
+use crate::pii::hash::Hasher;
+use crate::pii::ledger::Counts;
+use crate::pii::mask_by_name;
+use crate::pii::mode::{Mode, Rules};
+use crate::rows::{Bounds, Changes, Rows};
 
 /// Passes that replace as the mode says; more than two are seen only in text made for it.
 const PLAIN_PASSES: usize = 4;
@@ -14,107 +19,144 @@ const PASSES_MAX: usize = 16;
 const FENCE: &str = "***";
 /// Characters of an address that stay: its length less three, within these limits.
 const EMAIL_KEPT: std::ops::RangeInclusive<usize> = 1..=4;
+/// Letters of an account number that stay: its country.
+const COUNTRY_KEPT: usize = 2;
 /// Digits of a number that stay.
 const DIGITS_KEPT: usize = 4;
-
-/// What is put in place of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// A mask that keeps what support needs to recognise a value, and nothing of a secret.
-    Mask,
-    /// The category in brackets.
-    Label,
-    /// Nothing.
-    Remove,
-}
-
-impl Mode {
-    /// Every mode, in the order of the documentation.
-    pub(crate) const ALL: [Self; 3] = [Self::Mask, Self::Label, Self::Remove];
-
-    /// The name in SQL.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Mask => "mask",
-            Self::Label => "label",
-            Self::Remove => "remove",
-        }
-    }
-}
 
 /// Redacts text after text, keeping its buffers.
 #[derive(Debug)]
 pub(crate) struct Redactor {
-    categories: Categories,
-    mode: Mode,
-    found: Vec<Finding>,
+    finder: Finder,
+    writer: Writer,
+    /// Finds what a replacement uncovers.
+    again: Finder,
+    text: String,
     earlier: String,
 }
 
 impl Redactor {
-    /// A redactor of these categories.
-    pub(crate) const fn new(categories: Categories, mode: Mode) -> Self {
+    /// A redactor by `rules`, with what hashes where they ask for it.
+    pub(crate) fn new(rules: Rules, hasher: Option<Hasher>) -> Self {
         Self {
-            categories,
-            mode,
-            found: Vec::new(),
+            finder: Finder::new(rules.categories()),
+            writer: Writer {
+                rules,
+                hasher,
+                counts: Counts::NONE,
+            },
+            again: Finder::new(rules.categories()),
+            text: String::new(),
             earlier: String::new(),
         }
     }
 
-    /// Writes `text` without its findings to the empty `out`, or returns false, having written
-    /// nothing, if there are none.
-    pub(crate) fn redact(&mut self, text: &str, out: &mut String) -> bool {
-        detect::find(text, self.categories, &mut self.found);
-        if self.found.is_empty() {
-            return false;
+    /// How many findings were replaced until now.
+    pub(crate) const fn counts(&self) -> &Counts {
+        &self.writer.counts
+    }
+
+    /// Replaces the findings in `rows`.
+    pub(crate) fn redact(&mut self, rows: Rows<'_>, changes: &mut Changes) {
+        let Self {
+            finder,
+            writer,
+            again,
+            text,
+            earlier,
+        } = self;
+        let each = &mut |row: usize, found: &[Finding]| {
+            text.clear();
+            writer.write(rows.text(row), found, Style::Rules, text);
+            settle(writer, again, text, earlier);
+            changes.write(row, |out| {
+                out.push_str(text);
+                true
+            });
+        };
+        match rows.bounds {
+            Bounds::Small(bounds) => finder.rows(rows.bytes, bounds, each),
+            Bounds::Large(bounds) => finder.rows(rows.bytes, bounds, each),
         }
-        render(text, &self.found, Some(self.mode), out);
-        for pass in 1..PASSES_MAX {
-            detect::find(out, self.categories, &mut self.found);
-            if self.found.is_empty() {
-                break;
-            }
-            std::mem::swap(out, &mut self.earlier);
-            out.clear();
-            render(
-                &self.earlier,
-                &self.found,
-                (pass < PLAIN_PASSES).then_some(self.mode),
-                out,
-            );
-        }
-        true
     }
 }
 
-/// Without a mode, the fence.
-fn render(text: &str, found: &[Finding], mode: Option<Mode>, out: &mut String) {
-    let mut json = Json::new(text);
-    let mut copied = 0;
-    for finding in found {
-        out.push_str(text.get(copied..finding.start).unwrap_or_default());
-        let quote = json.missing_quote(finding);
-        out.push_str(quote);
-        match mode {
-            Some(Mode::Mask) => push_mask(text, finding, out),
-            Some(Mode::Label) => push_label(finding.category, out),
-            Some(Mode::Remove) => {}
-            None => out.push_str(FENCE),
+/// Replaces what is found in `text` until nothing is.
+fn settle(writer: &mut Writer, finder: &mut Finder, text: &mut String, earlier: &mut String) {
+    for pass in 1..PASSES_MAX {
+        let found = finder.text(text);
+        if found.is_empty() {
+            return;
         }
-        if mode.is_some() && quote.is_empty() && needs_space(text, finding, out) {
-            out.push(' ');
-        }
-        out.push_str(quote);
-        copied = finding.end;
+        std::mem::swap(text, earlier);
+        text.clear();
+        let style = if pass < PLAIN_PASSES {
+            Style::Rules
+        } else {
+            Style::Fence
+        };
+        writer.write(earlier, found, style, text);
     }
-    out.push_str(text.get(copied..).unwrap_or_default());
+}
+
+/// How findings are replaced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// As the rules say.
+    Rules,
+    /// By the fence.
+    Fence,
+}
+
+/// Writes text with something else in place of its findings.
+#[derive(Debug)]
+struct Writer {
+    rules: Rules,
+    hasher: Option<Hasher>,
+    counts: Counts,
+}
+
+impl Writer {
+    fn write(&mut self, text: &str, found: &[Finding], style: Style, out: &mut String) {
+        let mut json = Json::new(text);
+        let mut copied = 0;
+        for finding in found {
+            self.counts.add(finding.category);
+            out.push_str(text.get(copied..finding.start).unwrap_or_default());
+            let quote = json.missing_quote(finding);
+            out.push_str(quote);
+            match style {
+                Style::Rules => self.replace(text, finding, out),
+                Style::Fence => out.push_str(FENCE),
+            }
+            if style == Style::Rules && quote.is_empty() && needs_space(text, finding, out) {
+                out.push(' ');
+            }
+            out.push_str(quote);
+            copied = finding.end;
+        }
+        out.push_str(text.get(copied..).unwrap_or_default());
+    }
+
+    fn replace(&self, text: &str, finding: &Finding, out: &mut String) {
+        match (self.rules.mode(finding.category), &self.hasher) {
+            (Mode::Mask, _) => push_mask(text, finding, out),
+            (Mode::Hash, Some(hasher)) => {
+                let value = text.get(finding.start..finding.end).unwrap_or_default();
+                let hash = hasher.hash(finding.category, &detect::plain(value));
+                push_label(finding.category, Some(&hash), out);
+            }
+            // Without a key, which planning refuses, the category is all that may be said.
+            (Mode::Label | Mode::Hash, _) => push_label(finding.category, None, out),
+            (Mode::Remove, _) => {}
+        }
+    }
 }
 
 /// Whether the word after a removed secret would read as the secret: in `password:x user`, but
 /// not in `password=x user`, where a value begins at the separator.
 fn needs_space(text: &str, finding: &Finding, out: &str) -> bool {
-    finding.category == Category::Password
+    removed(finding.category)
         && out.ends_with([':', '>'])
         && text
             .as_bytes()
@@ -122,14 +164,14 @@ fn needs_space(text: &str, finding: &Finding, out: &str) -> bool {
             .is_some_and(|next| matches!(next, b' ' | b'\t'))
 }
 
-fn push_label(category: Category, out: &mut String) {
+fn push_label(category: Category, hash: Option<&str>, out: &mut String) {
     out.push('[');
-    out.extend(
-        category
-            .name()
-            .chars()
-            .map(|letter| letter.to_ascii_uppercase()),
-    );
+    let name = category.name().chars();
+    out.extend(name.map(|letter| letter.to_ascii_uppercase()));
+    if let Some(hash) = hash {
+        out.push(':');
+        out.push_str(hash);
+    }
     out.push(']');
 }
 
@@ -137,8 +179,8 @@ fn push_mask(text: &str, finding: &Finding, out: &mut String) {
     let shown = text.get(finding.start..finding.mark).unwrap_or_default();
     match finding.category {
         Category::CreditCard => push_last_digits("xxxx-xxxx-xxxx-", shown, out),
-        Category::UsSsn => push_last_digits("xxx-xx-", shown, out),
-        Category::Phone => push_last_digits("xxx-xxx-", shown, out),
+        Category::UsSsn | Category::UsItin => push_last_digits("xxx-xx-", shown, out),
+        Category::Phone | Category::Msisdn => push_last_digits("xxx-xxx-", shown, out),
         Category::Email => {
             let length = shown.chars().count();
             let kept = length
@@ -148,13 +190,42 @@ fn push_mask(text: &str, finding: &Finding, out: &mut String) {
             out.push_str("***");
             out.push_str(text.get(finding.mark..finding.end).unwrap_or_default());
         }
-        Category::Password => {}
+        Category::Iban => {
+            let plain = detect::plain(shown);
+            out.extend(plain.chars().take(COUNTRY_KEPT));
+            out.push_str("****");
+            let kept: Vec<char> = plain.chars().rev().take(DIGITS_KEPT).collect();
+            out.extend(kept.iter().rev());
+        }
+        category if removed(category) => {}
+        category if !detect::Categories::TIER1.has(category) => {
+            if !mask_by_name::push(category, &detect::plain(shown), out) {
+                push_label(category, None, out);
+            }
+        }
+        _ => out.push_str(FENCE),
     }
+}
+
+/// Secrets, of which no mask may show anything.
+const fn removed(category: Category) -> bool {
+    matches!(
+        category,
+        Category::Password
+            | Category::AuthHeader
+            | Category::Jwt
+            | Category::PrivateKey
+            | Category::CloudToken
+            | Category::CardTrack
+            | Category::Cvv
+            | Category::Crypto
+    )
 }
 
 fn push_last_digits(mask: &str, shown: &str, out: &mut String) {
     out.push_str(mask);
-    let digits = shown.bytes().filter(u8::is_ascii_digit);
+    let plain = detect::plain(shown);
+    let digits = plain.bytes().filter(u8::is_ascii_digit);
     let skipped = digits.clone().count().saturating_sub(DIGITS_KEPT);
     out.extend(digits.skip(skipped).map(char::from));
 }
@@ -243,14 +314,24 @@ fn trailing_quote(key: &[u8]) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::logical_expr::ColumnarValue;
+    use datafusion::scalar::ScalarValue;
+
     use super::*;
+    use crate::pii::detect::Categories;
+    use crate::pii::policy::HashKey;
+    use crate::rows::change;
 
     fn redact(mode: Mode, text: &str) -> String {
-        let mut out = String::new();
-        if !Redactor::new(Categories::ALL, mode).redact(text, &mut out) {
-            out.push_str(text);
+        let hasher = Hasher::new(&HashKey::new(b"key"));
+        let rules = Rules::of(Categories::TIER1, mode);
+        let mut redactor = Redactor::new(rules, hasher);
+        let value = ColumnarValue::Scalar(ScalarValue::from(text));
+        let read = &mut |rows: Rows<'_>, changes: &mut Changes| redactor.redact(rows, changes);
+        match change(&value, read).unwrap() {
+            ColumnarValue::Scalar(ScalarValue::Utf8(Some(text))) => text,
+            other => panic!("{other:?}"),
         }
-        out
     }
 
     #[test]
@@ -301,7 +382,7 @@ mod tests {
         assert_eq!(redact(Mode::Label, labels), labels);
         assert_eq!(redact(Mode::Remove, text), "    password=");
         let bearer = redact(Mode::Label, "Authorization: Bearer abc.def rest");
-        assert_eq!(bearer, "Authorization: Bearer [PASSWORD] rest");
+        assert_eq!(bearer, "Authorization: Bearer [AUTH_HEADER] rest");
     }
 
     #[test]

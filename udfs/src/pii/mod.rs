@@ -6,6 +6,17 @@
 //! behind is bounded, so the cost is linear in the text, whoever wrote it.
 
 pub(crate) mod detect;
+
+pub(crate) mod named;
+
+mod mode;
+pub mod policy;
+
+pub mod ledger;
+
+pub(crate) mod hash;
+
+mod mask_by_name;
 pub(crate) mod mask;
 
-crate::registry::functions! { redact }
+crate::registry::functions! { match_pii, pii_categories, pii_token, redact, redact_spans }

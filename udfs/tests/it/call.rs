@@ -1,22 +1,35 @@
 //! Calling functions: a session with all of them, and a call without SQL.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringArray};
-use datafusion::arrow::datatypes::{Field, FieldRef};
+use datafusion::arrow::datatypes::{Field, FieldRef, Int64Type};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF};
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
 use sluice_udfs::Function;
+use sluice_udfs::pii::policy::{HashKey, Policies};
 
 use crate::enrich;
 
 /// A session that knows every function of the crate, and what the examples look up.
 pub(crate) fn session() -> SessionContext {
-    enrich::session(enrich::example())
+    enrich::session(SessionConfig::new(), enrich::example())
+}
+
+/// The same with a key to hash with.
+pub(crate) fn keyed_session() -> SessionContext {
+    let config = SessionConfig::new().with_option_extension(keyed());
+    enrich::session(config, enrich::example())
+}
+
+/// The built-in policies with a key.
+fn keyed() -> Policies {
+    Policies::parse(&BTreeMap::new(), Some(HashKey::new(b"a key of tests"))).unwrap()
 }
 
 /// The scalar function of this name.
@@ -73,8 +86,15 @@ pub(crate) fn invoke(
         arg_fields: fields,
         number_rows,
         return_field,
-        config_options: Arc::new(ConfigOptions::default()),
+        config_options: Arc::new(config()),
     })
+}
+
+/// A configuration with a key to hash with.
+fn config() -> ConfigOptions {
+    let mut config = ConfigOptions::default();
+    config.extensions.insert(keyed());
+    config
 }
 
 /// The result of `redact` on plain strings.
@@ -87,6 +107,30 @@ pub(crate) fn redact(texts: &[&str], options: &[&str]) -> Vec<String> {
         .iter()
         .map(|text| text.unwrap().to_owned())
         .collect()
+}
+
+/// What `redact_spans` finds in plain strings: category, first character, character after the last.
+pub(crate) fn spans(texts: &[&str], categories: &str) -> Vec<Vec<(String, usize, usize)>> {
+    let array: ArrayRef = Arc::new(StringArray::from(texts.to_vec()));
+    let function = scalar("redact_spans");
+    let result = invoke(&function, ColumnarValue::Array(array), &[categories]).unwrap();
+    let result = result.into_array(texts.len()).unwrap();
+    let lists = result.as_list::<i32>().iter();
+    let read = |spans: ArrayRef| {
+        let spans = spans.as_struct();
+        let category = spans
+            .column(0)
+            .as_string::<i32>()
+            .iter()
+            .map(Option::unwrap);
+        let place = |at: usize| spans.column(at).as_primitive::<Int64Type>().values().iter();
+        let places = place(1).zip(place(2));
+        let spans = category.zip(places);
+        spans
+            .map(|(category, (start, end))| (category.to_owned(), *start as usize, *end as usize))
+            .collect()
+    };
+    lists.map(|spans| read(spans.unwrap())).collect()
 }
 
 /// The root of the workspace.

@@ -87,8 +87,8 @@ pub(crate) fn example() -> Parts {
 }
 
 /// A session that reads `parts`.
-pub(crate) fn session(parts: Parts) -> SessionContext {
-    let mut config = SessionConfig::new().with_target_partitions(1);
+pub(crate) fn session(config: SessionConfig, parts: Parts) -> SessionContext {
+    let mut config = config.with_target_partitions(1);
     config
         .options_mut()
         .extensions
@@ -133,7 +133,7 @@ async fn error(context: &SessionContext, sql: &str) -> String {
 
 #[tokio::test]
 async fn databases_are_merged_field_by_field() {
-    let context = session(example());
+    let context = session(SessionConfig::new(), example());
     let sql = "SELECT concat_ws('|', g['country_iso'], g['city'], g['latitude'], g['asn'], \
                g['org'], g['network']) FROM (SELECT geoip(ip) AS g FROM (VALUES ('203.0.113.1'), \
                ('203.0.113.200'), ('203.0.112.9'), ('::ffff:203.0.113.1'), ('9.9.9.9'), ('x'), \
@@ -158,7 +158,7 @@ async fn databases_are_merged_field_by_field() {
 
 #[tokio::test]
 async fn wrong_names_are_planning_errors_that_list_the_valid_ones() {
-    let context = session(example());
+    let context = session(SessionConfig::new(), example());
     let cases = [
         (
             "geoip(ip, 'town')",
@@ -198,7 +198,7 @@ async fn wrong_names_are_planning_errors_that_list_the_valid_ones() {
         let error = error(&context, &sql).await;
         assert!(error.contains(want), "{sql}: {error}");
     }
-    let bare = session(Parts::default());
+    let bare = session(SessionConfig::new(), Parts::default());
     let wanted = error(&bare, "SELECT lookup('customers', 'x')").await;
     assert!(wanted.contains("[enrichment.tables]"), "{wanted}");
     let nothing = "SELECT threat_lookup('198.51.100.9')['matched'] IS NULL AND \
@@ -237,21 +237,25 @@ async fn every_form_of_text_gives_the_same_answer() {
     for call in calls {
         let mut wanted = None;
         for form in forms.iter().chain(&coded) {
-            let context = session(example());
+            let context = session(SessionConfig::new(), example());
             let input = cast(&plain, form).unwrap();
             let batch = RecordBatch::try_from_iter([("x", input)]).unwrap();
             context.register_batch("t", batch).unwrap();
             let got = column(&context, &format!("SELECT {call} FROM t")).await;
             let nulls = format!("SELECT ({call}) IS NULL FROM t WHERE x IS NULL");
             assert_eq!(column(&context, &nulls).await, ["true"], "{call} {form}");
-            assert_eq!(wanted.get_or_insert(got.clone()), &got, "{call} {form}");
+            assert_eq!(
+                wanted.get_or_insert_with(|| got.clone()),
+                &got,
+                "{call} {form}"
+            );
         }
     }
 }
 
 #[tokio::test]
 async fn networks_in_columns_are_read_row_by_row() {
-    let context = session(Parts::default());
+    let context = session(SessionConfig::new(), Parts::default());
     let sql = "SELECT cidr_match(ip, n) FROM (VALUES ('10.0.0.1', '10.0.0.0/8'), \
                ('10.0.0.1', '11.0.0.0/8'), ('10.0.0.1', 'x'), (NULL, '10.0.0.0/8'), \
                ('10.0.0.1', NULL), ('x', '10.0.0.0/8')) AS t(ip, n)";
@@ -314,7 +318,7 @@ async fn feeds_add_up_and_the_longest_prefix_counts() {
         let name = format!("{feed:?}");
         parts.feeds.insert(name, Ok(feed));
     }
-    let context = session(parts);
+    let context = session(SessionConfig::new(), parts);
     let sql = "SELECT concat_ws(' ', t['score'], array_to_string(t['feeds'], ','), \
                array_to_string(t['categories'], ','), t['first_seen'], t['last_seen'], \
                t['reference']) FROM (SELECT threat_lookup(x) AS t FROM (VALUES ('5.1.1.1'), \
@@ -347,7 +351,7 @@ async fn rows_are_found_by_text_and_by_number() {
     parts
         .tables
         .insert("gone".to_owned(), Err("no such file".to_owned()));
-    let context = session(parts);
+    let context = session(SessionConfig::new(), parts);
     let cases = [
         ("lookup('codes', 404, 'name')", "missing"),
         ("lookup('codes', '200', 'name')", "ok"),

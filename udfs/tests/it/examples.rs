@@ -2,7 +2,7 @@
 
 use datafusion::arrow::util::pretty::pretty_format_batches;
 
-use crate::call::session;
+use crate::call::keyed_session;
 
 /// The statements of an example in DataFusion's format, each with the table printed below it.
 fn statements(example: &str) -> Vec<(String, String)> {
@@ -40,7 +40,7 @@ async fn every_example_prints_what_it_says() {
             "{name} has no statement in its example"
         );
         for (statement, want) in statements {
-            let frame = session()
+            let frame = keyed_session()
                 .sql(statement.trim_end_matches(';'))
                 .await
                 .unwrap();

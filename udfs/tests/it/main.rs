@@ -23,6 +23,15 @@ mod conformance;
 mod options;
 
 #[cfg(test)]
+mod pii;
+
+#[cfg(test)]
+mod by_name;
+
+#[cfg(test)]
+mod policies;
+
+#[cfg(test)]
 mod properties;
 
 #[cfg(test)]
@@ -36,3 +45,6 @@ mod parse_properties;
 
 #[cfg(test)]
 mod parse_samples;
+
+#[cfg(test)]
+mod accuracy;

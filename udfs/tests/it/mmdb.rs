@@ -9,8 +9,8 @@ pub(crate) enum Value {
     Short(u16),
     Count(u32),
     Long(u64),
-    Map(Vec<(&'static str, Value)>),
-    List(Vec<Value>),
+    Map(Vec<(&'static str, Self)>),
+    List(Vec<Self>),
 }
 
 const TEXT: u8 = 2;

@@ -42,6 +42,11 @@ async fn options_come_by_position_and_by_name() {
             "[EMAIL] [CREDIT_CARD]",
         ),
         (", NULL, 'label'", "[EMAIL] [CREDIT_CARD]"),
+        (", NULL, NULL, 'pci'", "bob@x.com xxxx-xxxx-xxxx-1111"),
+        (
+            ", categories => 'tier1', mode => NULL, policy => NULL",
+            "b***@x.com xxxx-xxxx-xxxx-1111",
+        ),
     ];
     for (options, want) in cases {
         let sql = format!("SELECT redact('{TEXT}'{options})");
@@ -56,19 +61,31 @@ async fn wrong_options_are_planning_errors_that_name_the_way_out() {
     let cases = [
         (
             "redact(t, 'emial')",
-            "valid are credit_card, us_ssn, email, phone, password, all",
+            "valid are credit_card, card_track, cvv",
         ),
         ("redact(t, ARRAY['email','emial'])", "valid are credit_card"),
         (
             "redact(t, 'email', 'blur')",
-            "valid are mask, label, remove",
+            "valid are mask, label, hash, remove",
         ),
         (
             "redact(t, modus => 'label')",
-            "Valid parameters are: [text, categories, mode]",
+            "Valid parameters are: [text, categories, mode, policy]",
         ),
         ("redact(t, t)", "literals, not columns"),
-        ("redact(t, 'email', 'mask', 'x')", "at most three arguments"),
+        (
+            "redact(t, 'email', 'mask', NULL, 'x')",
+            "at most four arguments",
+        ),
+        (
+            "redact(t, 'email', NULL, 'pci')",
+            "leave out one or the other",
+        ),
+        (
+            "redact(t, NULL, NULL, 'bank')",
+            "valid are default, pci, secrets, strict",
+        ),
+        ("redact(t, 'email', 'hash')", "set the hash key"),
         ("redact(t, 7)", "of redact is a string or a list"),
         ("redact(7)", "CAST(... AS VARCHAR)"),
     ];

@@ -213,6 +213,7 @@ mod tests {
                 writer: String::new(),
                 rows: Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows)),
                 ranges: Vec::new(),
+                redactions: Vec::new(),
             };
             table.append(append).await.unwrap();
         }

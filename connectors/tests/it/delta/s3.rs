@@ -116,6 +116,7 @@ async fn writers_that_race_store_every_row_once() {
                     writer: "ingest".into(),
                     rows: rows(vec![batch(from, from + 10)]),
                     ranges: vec![range(index, at, from + 10)],
+                    redactions: Vec::new(),
                 };
                 match table.append(next).await {
                     Ok(_) => {}

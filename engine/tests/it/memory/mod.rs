@@ -14,6 +14,7 @@ use sluice_engine::source::{Source, SourceFormat};
 use sluice_engine::table::{Table, TableFormat};
 
 mod reader;
+pub(crate) mod redaction;
 mod table;
 mod topic;
 

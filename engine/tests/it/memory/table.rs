@@ -119,6 +119,7 @@ impl TableState {
             writer: String::new(),
             rows: 0,
             ranges: Vec::new(),
+            redactions: Vec::new(),
             operation: operation.to_owned(),
         };
         self.versions.push(Version {
@@ -213,6 +214,7 @@ impl Table for MemoryTable {
             writer,
             mut rows,
             ranges,
+            redactions,
         } = append;
         let mut batches = Vec::new();
         while let Some(batch) = rows.next().await {
@@ -240,6 +242,7 @@ impl Table for MemoryTable {
             writer,
             rows: rows.iter().map(|rows| rows.num_rows() as u64).sum(),
             ranges,
+            redactions,
             operation: operation.to_owned(),
         };
         state.versions.push(Version {

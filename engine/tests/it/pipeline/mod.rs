@@ -18,6 +18,8 @@ mod fencing;
 mod gaps;
 mod isolation;
 mod parts;
+mod redaction;
+mod repeats;
 mod rows;
 mod verify;
 

@@ -18,7 +18,7 @@ const FILES: [&str; 5] = [
 ];
 
 /// How like an unknown name a known one is to be suggested.
-const NEAR_MIN: f64 = 0.6;
+const NEAR_MIN: f64 = 0.5;
 /// How many names are suggested.
 const NEAR_MAX: usize = 3;
 

@@ -123,20 +123,22 @@ impl Matcher {
     /// Finds the first match in `text` and leaves its groups in `scratch`.
     pub(crate) fn read(&self, scratch: &mut Scratch, text: &str, engine: Engine) -> bool {
         let one_line = memchr(b'\n', text.as_bytes()).is_none();
-        if one_line && engine == Engine::Fastest {
-            if let Some(plan) = &self.plan {
-                match plan.read(&mut scratch.machine, text, &mut scratch.groups) {
-                    Finding::Match => return true,
-                    Finding::None if self.anchored => return false,
-                    Finding::None => return self.search(scratch, text, &self.general),
-                    Finding::Unknown => {}
-                }
+        if one_line
+            && engine == Engine::Fastest
+            && let Some(plan) = &self.plan
+        {
+            match plan.read(&mut scratch.machine, text, &mut scratch.groups) {
+                Finding::Match => return true,
+                Finding::None if self.anchored => return false,
+                Finding::None => return self.search(scratch, text, &self.general),
+                Finding::Unknown => {}
             }
         }
-        if one_line && !engine.is_general() {
-            if let Some(found) = self.read_one_pass(scratch, text) {
-                return found;
-            }
+        if one_line
+            && !engine.is_general()
+            && let Some(found) = self.read_one_pass(scratch, text)
+        {
+            return found;
         }
         let regex = match one_line {
             true => Some(&self.general),

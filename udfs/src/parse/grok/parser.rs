@@ -44,7 +44,10 @@ struct Pattern {
     columns: Vec<usize>,
 }
 
-static KEPT: LazyLock<Mutex<Vec<(Spoken, Arc<Grok>)>>> = LazyLock::new(Mutex::default);
+/// Patterns as they were given, with their compiled forms.
+type Kept = Vec<(Spoken, Arc<Grok>)>;
+
+static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
 
 impl Grok {
     /// The compiled form of `spoken`; made once for all batches and sessions.

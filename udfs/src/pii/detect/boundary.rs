@@ -16,6 +16,9 @@ pub(super) fn digits_end(text: &[u8], at: usize) -> usize {
     at + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
+/// Digits that no time of day and no port has.
+const LONG: usize = 9;
+
 /// Whether a number may begin at `start`: not inside a word, a path, a version, a time of day, or
 /// an identifier such as `blk_-5195120009388265`.
 pub(super) fn opens(text: &[u8], start: usize) -> bool {
@@ -29,8 +32,12 @@ pub(super) fn opens(text: &[u8], start: usize) -> bool {
     match last {
         b'-' => false,
         b'.' | b'/' => !earlier.is_some_and(is_word),
-        // A letter before the colon is a key, which is judged by its name.
-        b':' => !earlier.is_some_and(|byte| byte.is_ascii_digit()),
+        // A letter before the colon is a key, which is judged by its name; a digit before it
+        // makes a time of day or a port, unless what follows is too long for one.
+        b':' => {
+            let digit = earlier.is_some_and(|byte| byte.is_ascii_digit());
+            !digit || digits_end(text, start) - start >= LONG
+        }
         // `%B` begins the first track of a card; `\u` and `\x` begin an escape.
         _ => true,
     }
@@ -46,6 +53,15 @@ pub(super) fn closes(text: &[u8], end: usize) -> bool {
     }
     let later = text.get(end + 1).is_some_and(u8::is_ascii_digit);
     !(later && matches!(next, b'.' | b':' | b'/' | b'-'))
+}
+
+/// The bytes of a plus sign that ends at `at`, also as a URL writes it; 0 for none.
+pub(super) fn plus_before(text: &[u8], at: usize) -> usize {
+    match text.get(..at) {
+        Some([.., b'+']) => 1,
+        Some([.., b'%', b'2', b'B' | b'b']) => 3,
+        _ => 0,
+    }
 }
 
 /// Whether `start..end` is the whole text, white space aside.

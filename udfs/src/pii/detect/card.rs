@@ -2,9 +2,10 @@
 //! cards are printed.
 
 use super::boundary::{before, closes, is_whole, opens};
+use super::category::Category;
 use super::context::{CARD, Hint, hint};
+use super::finding::Finding;
 use super::groups::Groups;
-use super::{Category, Finding};
 
 /// Digits of a card number.
 const DIGITS: std::ops::RangeInclusive<usize> = 12..=19;
@@ -56,6 +57,9 @@ const ISSUERS: &[(u32, u32, &[usize])] = &[
     (9792, 9792, &[16]),
 ];
 
+/// Numbers of SIM cards begin so (ITU-T E.118).
+const TELECOM: u32 = 89;
+
 const MAESTRO: &[usize] = &[12, 13, 14, 15, 16, 17, 18, 19];
 
 /// The card number that begins at the first of `groups`.
@@ -63,7 +67,9 @@ pub(super) fn verify(text: &[u8], groups: &Groups) -> Option<Finding> {
     if groups.digits() < *DIGITS.start() {
         return None;
     }
-    let begins = opens(text, groups.start) || begins_track(text, groups.start);
+    let begins = opens(text, groups.start)
+        || follows_sentinel(text, groups.start)
+        || in_path(text, groups.start..groups.end(1));
     let single = groups
         .sizes()
         .first()
@@ -87,11 +93,41 @@ pub(super) fn verify(text: &[u8], groups: &Groups) -> Option<Finding> {
     let canonical = matches!(separator, b' ' | b'-') && count > 2;
     let usual = matches!(number.length, 15 | 16) && number.leading(1) != 1;
     let stands = issued && separator != b'.' && (canonical || usual && context != Hint::Against);
-    (announced || stands).then_some(Finding::new(Category::CreditCard, groups.start, end))
+    let telecom = number.leading(2) == TELECOM;
+    let evidence = match (stands, announced && !telecom) {
+        (true, true) => (100, "luhn+issuer+context"),
+        (true, false) => (95, "luhn+issuer"),
+        (false, true) => (90, "luhn+context"),
+        (false, false) => return None,
+    };
+    Some(Finding::new(
+        Category::CreditCard,
+        groups.start..end,
+        evidence,
+    ))
+}
+
+/// Whether `digits` are a card number of an issuer.
+pub(super) fn is_issued(digits: &[u8]) -> bool {
+    let number = Number::read(digits, 0, digits.len());
+    number.is_some_and(|number| number.passes_luhn() && number.has_issuer())
+}
+
+/// Whether `digits` are as many as a card number has and pass its check.
+pub(super) fn passes_check(digits: &[u8]) -> bool {
+    let number = Number::read(digits, 0, digits.len());
+    number.is_some_and(|number| number.passes_luhn() && !number.is_uniform())
+}
+
+/// Whether digits that are many enough for a card are a part of a path that speaks of cards.
+pub(super) fn in_path(text: &[u8], span: std::ops::Range<usize>) -> bool {
+    before(text, span.start) == Some(b'/')
+        && DIGITS.contains(&span.len())
+        && hint(text, span.start, CARD) == Hint::For
 }
 
 /// Track 1 of a magnetic stripe puts `%B` before the number.
-pub(super) fn begins_track(text: &[u8], start: usize) -> bool {
+fn follows_sentinel(text: &[u8], start: usize) -> bool {
     text.get(start.saturating_sub(2)..start) == Some(b"%B")
 }
 
@@ -192,10 +228,24 @@ mod tests {
             ("\"pan\":3530111333300000}", &["3530111333300000"]),
             ("card:4111111111111111", &["4111111111111111"]),
             ("visa 4222222222222", &["4222222222222"]),
+            ("GET /v1/cards/4111111111111111?x=1", &["4111111111111111"]),
             ("card 4111.1111.1111.1111", &["4111.1111.1111.1111"]),
             ("%B4111111111111111^A/B^2512", &["4111111111111111"]),
             ("\u{e9} 4111111111111111 \u{e9}", &["4111111111111111"]),
             ("row 12 4111111111111111 34", &["4111111111111111"]),
+            (
+                "4111\u{a0}1111\u{a0}1111\u{a0}1111",
+                &["4111\u{a0}1111\u{a0}1111\u{a0}1111"],
+            ),
+            (
+                "pay 4111\u{2011}1111\u{2011}1111\u{2011}1111.",
+                &["4111\u{2011}1111\u{2011}1111\u{2011}1111"],
+            ),
+            (
+                "\u{ff14}\u{ff11}\u{ff11}\u{ff11}111111111111",
+                &["\u{ff14}\u{ff11}\u{ff11}\u{ff11}111111111111"],
+            ),
+            ("41111111\u{200b}11111111", &["41111111\u{200b}11111111"]),
         ];
         for (text, want) in cases {
             assert_eq!(&spans(Category::CreditCard, text), want, "{text}");

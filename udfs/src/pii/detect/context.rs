@@ -1,6 +1,9 @@
 //! The words near a candidate: keys that say what a value is, and prose that does.
 
+use std::sync::LazyLock;
+
 use super::boundary::{before, is_word};
+use super::masks::{BLOCK, Words, pad};
 
 /// Bytes before a candidate in which a word speaks for it.
 const BEFORE_MAX: usize = 40;
@@ -31,9 +34,31 @@ pub(super) const CARD: &[&str] = &[
     "visa",
 ];
 
+/// Words that announce an address of a crypto-currency.
+pub(super) const WALLET: &[&str] = &[
+    "addr",
+    "address",
+    "crypto",
+    "deposit",
+    "erc",
+    "eth",
+    "ethereum",
+    "payout",
+    "recipient",
+    "usdc",
+    "usdt",
+    "wallet",
+    "withdrawal",
+];
+
 /// Words that announce a social security number.
 pub(super) const SSN: &[&str] = &[
+    "itin",
     "socialsecurity",
+    "socialsecuritynumber",
+    "ss",
+    "tax",
+    "taxid",
     "socsec",
     "ssn",
     "ssns",
@@ -44,7 +69,22 @@ pub(super) const SSN: &[&str] = &[
 
 /// Words that announce a telephone number.
 pub(super) const PHONE: &[&str] = &[
+    "ani",
     "answering",
+    "callerid",
+    "cel",
+    "dnis",
+    "gsm",
+    "handset",
+    "landline",
+    "mobil",
+    "movil",
+    "sip",
+    "subscriber",
+    "telefon",
+    "telefono",
+    "telno",
+    "voicemail",
     "call",
     "called",
     "callee",
@@ -71,13 +111,46 @@ pub(super) const PHONE: &[&str] = &[
     "whatsapp",
 ];
 
+/// Words that make an identifier a telephone number, as in `caller_id`.
+pub(super) const CALLER: &[&str] = &["called", "callee", "caller", "calling"];
+
 /// Words that follow a telephone number.
 pub(super) const PHONE_AFTER: &[&str] = &["cell", "fax", "home", "mobile", "office", "work"];
 
 /// Last words of keys whose values are identifiers, sizes or times.
 const IDENTIFIER: &[&str] = &[
+    "awb",
+    "barcode",
+    "batch",
     "block",
     "blk",
+    "case",
+    "checksum",
+    "correlation",
+    "crc",
+    "customer",
+    "cursor",
+    "device",
+    "document",
+    "ean",
+    "event",
+    "iccid",
+    "imei",
+    "imsi",
+    "isbn",
+    "meid",
+    "nonce",
+    "parcel",
+    "partition",
+    "record",
+    "row",
+    "serial",
+    "shipment",
+    "sku",
+    "snowflake",
+    "ticket",
+    "upc",
+    "user",
     "build",
     "bytes",
     "commit",
@@ -126,6 +199,9 @@ const IDENTIFIER: &[&str] = &[
     "xid",
 ];
 
+/// Last words of keys that say nothing by themselves.
+const COUNTED: &[&str] = &["code", "key", "no", "nr", "num", "number"];
+
 /// What the text directly before a candidate says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hint {
@@ -135,6 +211,29 @@ pub(super) enum Hint {
     Against,
     /// Nothing.
     Silent,
+}
+
+/// Parts of the words that announce a telephone number, such as few other words have.
+static PHONE_WORDS: LazyLock<Words> = LazyLock::new(|| {
+    Words::new([
+        &["call", "cell", "cel?"],
+        &["ntac", "cema", "dlin"],
+        &["dial", "dnis", "hotl"],
+        &["mobi", "msis", "ovil"],
+        &["phon", "ndse", "tsap"],
+        &["tel?"],
+        &["sms?", "gsm?"],
+        &[
+            "fax?", "sip?", "answ", "bscr", "ani=", "ani:", "ani\"", "ani'",
+        ],
+    ])
+});
+
+/// Whether a word may announce a telephone number that begins at `start`: a quick look that is
+/// right when it says no.
+pub(super) fn may_announce_phone(text: &[u8], start: usize) -> bool {
+    let head = text.get(start.saturating_sub(BLOCK)..start);
+    PHONE_WORDS.any(&pad(head.unwrap_or_default()))
 }
 
 /// Reads the surroundings of a candidate that begins at `start` for any of `words`.
@@ -153,6 +252,12 @@ pub(super) fn hint(text: &[u8], start: usize, words: &[&str]) -> Hint {
     }
 }
 
+/// Whether the key or word before `start` names an identifier and holds none of `others`.
+pub(super) fn labels_identifier(text: &[u8], start: usize, others: &[&str]) -> bool {
+    let label = label_before(text, start);
+    names_identifier(label) && !mentions(label, others)
+}
+
 /// Whether one of `words` begins directly after a candidate that ends at `end`.
 pub(super) fn follows(text: &[u8], end: usize, words: &[&str]) -> bool {
     let rest = text
@@ -163,15 +268,19 @@ pub(super) fn follows(text: &[u8], end: usize, words: &[&str]) -> bool {
         .take_while(|byte| matches!(byte, b' ' | b'-' | b'('))
         .count();
     let word = rest.get(gap..).unwrap_or_default();
+    if !(1..=2).contains(&gap) || !word.first().is_some_and(u8::is_ascii_alphabetic) {
+        return false;
+    }
     let length = word
         .iter()
         .take_while(|byte| byte.is_ascii_alphabetic())
         .count();
+    // A word with a separator behind it is the key of what follows.
+    let key = matches!(word.get(length), Some(b'=' | b':' | b'_' | b'"' | b'\''));
     let word = word.get(..length).unwrap_or_default();
-    (1..=2).contains(&gap)
-        && words
-            .iter()
-            .any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+    !key && words
+        .iter()
+        .any(|known| word.len() == known.len() && word.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// The key or word directly before `start`, without the quotes, spaces and separators between.
@@ -221,24 +330,37 @@ fn window_before(text: &[u8], start: usize) -> &[u8] {
     window.get(partial..).unwrap_or_default()
 }
 
-/// Whether one of `words` stands in `window`, whole or as a part of a camel-case name.
-fn mentions(window: &[u8], words: &[&str]) -> bool {
-    parts(window).any(|part| {
-        words
-            .iter()
-            .any(|word| part.eq_ignore_ascii_case(word.as_bytes()))
+/// Whether `part` is one of `words`, which are in small letters. First letters are compared first:
+/// they tell most words apart.
+fn is_one_of(part: &[u8], words: &[&str]) -> bool {
+    let Some(first) = part.first().map(u8::to_ascii_lowercase) else {
+        return false;
+    };
+    words.iter().any(|word| {
+        word.len() == part.len()
+            && word.as_bytes().first() == Some(&first)
+            && part.eq_ignore_ascii_case(word.as_bytes())
     })
 }
 
+/// Whether one of `words` stands in `window`, whole or as a part of a camel-case name.
+fn mentions(window: &[u8], words: &[&str]) -> bool {
+    parts(window).any(|part| is_one_of(part, words))
+}
+
 fn names_identifier(label: &[u8]) -> bool {
-    let Some(last) = parts(label).last() else {
-        return false;
+    // In `order_number` the part before the last says what it is the number of.
+    let (mut last, mut earlier) = (None, None);
+    for part in parts(label) {
+        (earlier, last) = (last, Some(part));
+    }
+    let named = match (earlier, last) {
+        (Some(earlier), Some(last)) if is_one_of(last, COUNTED) => earlier,
+        (_, Some(last)) => last,
+        _ => return false,
     };
-    let glued = last.len() > 4 && last.to_ascii_lowercase().ends_with(b"id");
-    glued
-        || IDENTIFIER
-            .iter()
-            .any(|word| last.eq_ignore_ascii_case(word.as_bytes()))
+    let glued = named.len() > 4 && named.to_ascii_lowercase().ends_with(b"id");
+    glued || is_one_of(named, IDENTIFIER)
 }
 
 /// The runs of letters of `text`, split where a capital follows a small letter.

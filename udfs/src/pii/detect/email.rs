@@ -1,6 +1,7 @@
 //! E-mail addresses, written with `@` or with its percent encoding `%40`.
 
-use super::{Category, Finding};
+use super::category::Category;
+use super::finding::Finding;
 
 /// Longest part before the `@` (RFC 5321, 4.5.3.1.1).
 const LOCAL_MAX: usize = 64;
@@ -14,31 +15,42 @@ const NOT_DOMAINS: &[&str] = &[
     "txt", "webp", "xml", "yaml", "yml",
 ];
 
-/// Appends the addresses in `text`.
-pub(super) fn find(text: &[u8], found: &mut Vec<Finding>) {
-    let mut done = 0;
-    for at in memchr::memchr2_iter(b'@', b'%', text) {
-        let sign = if text.get(at) == Some(&b'@') { 1 } else { 3 };
-        if at < done || sign == 3 && text.get(at..at + 3) != Some(b"%40") {
-            continue;
-        }
-        let Some(start) = local_start(text, at) else {
-            continue;
-        };
-        let Some(end) = domain_end(text, at + sign) else {
-            continue;
-        };
-        if text.get(start..at) == Some(b"git") && text.get(end) == Some(&b':') {
-            continue;
-        }
-        found.push(Finding {
-            category: Category::Email,
-            start,
-            end,
-            mark: at,
-        });
-        done = end;
+/// Percent escapes that belong to an address.
+const LOCAL_ESCAPES: [&[u8]; 5] = [b"2B", b"27", b"2D", b"2E", b"5F"];
+
+/// The address whose sign is at `at`.
+pub(super) fn verify(text: &[u8], at: usize) -> Option<Finding> {
+    let sign = match text.get(at)? {
+        b'@' => 1,
+        _ => "%40".len(),
+    };
+    let end = domain_end(text, at + sign)?;
+    let start = local_start(text, at)?;
+    let path = text.get(end..).unwrap_or_default();
+    let escaped = path
+        .get(..3)
+        .is_some_and(|colon| colon.eq_ignore_ascii_case(b"%3A"));
+    let repository = text.get(start..at) == Some(b"git") && (path.starts_with(b":") || escaped);
+    if repository || is_dialled(text, start, at) {
+        return None;
     }
+    Some(Finding {
+        category: Category::Email,
+        start,
+        end,
+        mark: at,
+        score: 90,
+        rule: "address",
+    })
+}
+
+/// Whether what stands before the sign is a telephone number in a URI of SIP.
+fn is_dialled(text: &[u8], start: usize, at: usize) -> bool {
+    let number = text.get(start..at).unwrap_or_default();
+    let before = text.get(..start).unwrap_or_default();
+    let before = before.strip_suffix(b"+").unwrap_or(before);
+    let scheme = [&b"sip:"[..], b"sips:", b"tel:"];
+    number.iter().all(u8::is_ascii_digit) && scheme.iter().any(|one| before.ends_with(one))
 }
 
 const fn is_local(byte: u8) -> bool {
@@ -70,7 +82,12 @@ fn local_start(text: &[u8], at: usize) -> Option<usize> {
     start += escape_length(text, start);
     let encoded = |at: &usize| {
         let pair = text.get(at + 1..at + 3).unwrap_or_default();
-        text.get(*at) == Some(&b'%') && pair.len() == 2 && pair.iter().all(u8::is_ascii_hexdigit)
+        let escape = text.get(*at) == Some(&b'%') && pair.iter().all(u8::is_ascii_hexdigit);
+        // These stand for `+`, `'`, `-`, `.` and `_`, which an address may have.
+        let own = LOCAL_ESCAPES
+            .iter()
+            .any(|own| pair.eq_ignore_ascii_case(own));
+        escape && pair.len() == 2 && !own
     };
     if let Some(last) = (start..at).rev().find(encoded) {
         start = last + 3;
@@ -125,7 +142,9 @@ fn domain_end(text: &[u8], start: usize) -> Option<usize> {
         && (last
             .iter()
             .all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80)
-            || last.starts_with(b"xn--"));
+            || last
+                .get(..4)
+                .is_some_and(|head| head.eq_ignore_ascii_case(b"xn--")));
     let file = NOT_DOMAINS
         .iter()
         .any(|name| last.eq_ignore_ascii_case(name.as_bytes()));
@@ -153,6 +172,11 @@ mod tests {
             ("'bob@example.com'", &["bob@example.com"]),
             ("mail o'brien@example.com", &["o'brien@example.com"]),
             ("?m=bob%40example.com&x", &["bob%40example.com"]),
+            (
+                "?m=a%2Bb.o%27c%40example.com&x",
+                &["a%2Bb.o%27c%40example.com"],
+            ),
+            ("BOB@EXAMPLE.XN--P1AI", &["BOB@EXAMPLE.XN--P1AI"]),
             ("q=foo%20bob%40example.com", &["bob%40example.com"]),
             ("a@x.com;b@y.org", &["a@x.com", "b@y.org"]),
             (
@@ -179,6 +203,7 @@ mod tests {
             "local@tbird-admin1",
             "@Override",
             "git@github.com:org/repo.git",
+            "git%40github.com%3Aorg%2Frepo.git",
             "getty@tty1.service",
             "icon@2x.png",
             "lodash@4.17.21",

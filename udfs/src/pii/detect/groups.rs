@@ -4,7 +4,7 @@
 use super::boundary::digits_end;
 
 /// Groups of digits that one candidate may have.
-pub(super) const GROUPS_MAX: usize = 6;
+pub(super) const GROUPS_MAX: usize = 8;
 /// Digits of the longest group that is part of a candidate.
 const GROUP_DIGITS_MAX: usize = 19;
 
@@ -15,9 +15,10 @@ pub(super) struct Groups {
     pub(super) start: usize,
     /// The separator, or 0 for a single group.
     pub(super) separator: u8,
-    count: usize,
+    count: u8,
     sizes: [u8; GROUPS_MAX],
-    ends: [usize; GROUPS_MAX],
+    /// Where groups end, counted from the start: small, because the whole is copied often.
+    ends: [u8; GROUPS_MAX],
 }
 
 impl Groups {
@@ -48,15 +49,17 @@ impl Groups {
         if usize::from(size) > GROUP_DIGITS_MAX {
             return None;
         }
-        *self.sizes.get_mut(self.count)? = size;
-        *self.ends.get_mut(self.count)? = end;
+        *self.sizes.get_mut(usize::from(self.count))? = size;
+        *self.ends.get_mut(usize::from(self.count))? = u8::try_from(end - self.start).ok()?;
         self.count += 1;
         Some(())
     }
 
     /// How many digits each group has.
     pub(super) fn sizes(&self) -> &[u8] {
-        self.sizes.get(..self.count).unwrap_or_default()
+        self.sizes
+            .get(..usize::from(self.count))
+            .unwrap_or_default()
     }
 
     /// Whether the groups are a year, a month and a day, which begin most log lines.
@@ -65,9 +68,14 @@ impl Groups {
             && matches!(text.get(self.start..self.start + 2), Some(b"19" | b"20"))
     }
 
+    /// Whether the groups are an address of the internet.
+    pub(super) fn is_machine_address(&self) -> bool {
+        self.separator == b'.' && self.count == 4 && self.sizes().iter().all(|size| *size <= 3)
+    }
+
     /// How many groups there are.
-    pub(super) const fn count(&self) -> usize {
-        self.count
+    pub(super) fn count(&self) -> usize {
+        usize::from(self.count)
     }
 
     /// How many digits all groups have.
@@ -80,8 +88,7 @@ impl Groups {
         count
             .checked_sub(1)
             .and_then(|last| self.ends.get(last))
-            .copied()
-            .unwrap_or(self.start)
+            .map_or(self.start, |end| self.start + usize::from(*end))
     }
 
     /// The separator between the first `count` groups, 0 for one group.

@@ -1,24 +1,45 @@
 //! Telephone numbers: international numbers with their plus sign (ITU-T E.164), North American
 //! ones in the groupings they are written in, and any number that a word announces.
 
-use super::boundary::{before, closes, digits_end, is_whole, is_word, opens};
-use super::context::{Hint, PHONE, PHONE_AFTER, follows, hint};
-use super::groups::GROUPS_MAX;
-use super::{Category, Finding};
+use super::boundary::{before, closes, digits_end, is_whole, is_word, opens, plus_before};
+use super::category::Category;
+use super::context::{
+    CALLER, Hint, PHONE, PHONE_AFTER, follows, hint, labels_identifier, may_announce_phone,
+};
+use super::finding::Finding;
+use super::groups::{GROUPS_MAX, Groups};
+use super::plan::{self, DIGITS_MAX};
 
-/// Most digits of an international number.
-const DIGITS_MAX: usize = 15;
 /// Fewest digits of a number that a word announces.
 const ANNOUNCED_MIN: usize = 7;
-/// Fewest digits of an international number written with separators, and without.
+/// Fewest digits of an international number that no word announces.
 const INTERNATIONAL_MIN: usize = 8;
-const INTERNATIONAL_BARE_MIN: usize = 10;
 /// A first group of this many digits is a number by itself.
 const BARE_MIN: usize = 9;
+/// Longest text that may be a number and nothing else.
+const ALONE_MAX: usize = 64;
 /// Most digits of an extension.
 const EXTENSION_MAX: usize = 6;
 /// Years that make groups a date.
 const YEARS: std::ops::RangeInclusive<u32> = 1900..=2100;
+
+/// Whether groups without a plus sign or parentheses may be a number, which few are: a quick look
+/// that is right when it says no.
+pub(super) fn may_be(text: &[u8], groups: &Groups) -> bool {
+    let north_american = groups
+        .sizes()
+        .windows(3)
+        .take(2)
+        .any(|sizes| sizes == [3, 3, 4]);
+    let end = groups.end(groups.count());
+    north_american
+        || may_announce_phone(text, groups.start)
+        || text.len() <= ALONE_MAX
+        || (1..=groups.count()).any(|count| follows(text, groups.end(count), PHONE_AFTER))
+        || text
+            .get(end)
+            .is_some_and(|next| matches!(next, b'x' | b'X'))
+}
 
 /// The number whose first digit is at `first`.
 pub(super) fn verify(text: &[u8], first: usize) -> Option<Finding> {
@@ -26,14 +47,16 @@ pub(super) fn verify(text: &[u8], first: usize) -> Option<Finding> {
     if !shape.opens(text) {
         return None;
     }
-    let count = shape.north_american().or_else(|| shape.international());
-    if let Some(found) = count.and_then(|count| shape.finding(text, count)) {
+    let north_american = || shape.north_american().filter(|_| !shape.in_row(text));
+    let count = north_american().or_else(|| shape.international(text));
+    if let Some(found) = count.and_then(|count| shape.finding(text, count, (95, "plan"))) {
         return Some(found);
     }
     let count = shape.announced_groups()?;
-    let found = shape.finding(text, count)?;
+    let found = shape.finding(text, count, (85, "context"))?;
     let announced = match hint(text, shape.start, PHONE) {
-        Hint::For => true,
+        // A caller's id is a number, a cell's id is none.
+        Hint::For => !labels_identifier(text, shape.start, CALLER),
         Hint::Against => false,
         Hint::Silent => {
             follows(text, found.end, PHONE_AFTER)
@@ -46,8 +69,6 @@ pub(super) fn verify(text: &[u8], first: usize) -> Option<Finding> {
 #[derive(Clone, Copy, Debug, Default)]
 struct Group {
     value: u32,
-    /// The first digit as written.
-    first: u8,
     size: usize,
     end: usize,
     /// The byte between the group before and this one, 0 for none.
@@ -55,22 +76,12 @@ struct Group {
     parenthesised: bool,
 }
 
-impl Group {
-    /// Whether the first two digits may begin a country code (ITU-T E.164 list of codes): none
-    /// begins with 0, and 28, 83 and 89 are not assigned.
-    const fn begins_with_code(&self) -> bool {
-        let mut two = self.value;
-        while two > 99 {
-            two /= 10;
-        }
-        self.first != b'0' && !matches!(two, 28 | 83 | 89)
-    }
-}
-
 /// Groups of digits with the marks that phone numbers have between them.
 #[derive(Debug, Default)]
 struct Shape {
     start: usize,
+    /// The first digit.
+    digits: usize,
     plus: bool,
     groups: [Group; GROUPS_MAX],
     count: usize,
@@ -80,10 +91,12 @@ impl Shape {
     fn read(text: &[u8], first: usize) -> Option<Self> {
         let mut shape = Self {
             start: first,
+            digits: first,
             ..Self::default()
         };
-        shape.plus = before(text, shape.start) == Some(b'+');
-        shape.start -= usize::from(shape.plus);
+        let plus = plus_before(text, shape.start);
+        shape.plus = plus > 0;
+        shape.start -= plus;
         let mut open = before(text, shape.start) == Some(b'(');
         shape.start -= usize::from(open);
         let (mut at, mut separator, mut digits) = (first, 0, 0);
@@ -101,10 +114,8 @@ impl Shape {
                 .take(9)
                 .fold(0, |v, digit| 10 * v + u32::from(digit - b'0'));
             let end = end + usize::from(open);
-            let first = digits.first().copied().unwrap_or(0);
             *group = Group {
                 value,
-                first,
                 size,
                 end,
                 separator,
@@ -154,24 +165,48 @@ impl Shape {
         let even = exchange.separator == line.separator;
         let assigned = (200..1000).contains(&area.value) && (200..1000).contains(&exchange.value);
         let stands = match line.separator {
-            b'-' => area.parenthesised || even,
+            b'-' => area.parenthesised || even && (area.value >= 200 || lead == 1 || self.plus),
             b'.' => area.parenthesised || even && assigned,
-            b' ' => (area.parenthesised || even && (lead == 1 || self.plus)) && assigned,
+            b' ' => {
+                let written = area.parenthesised || even && (lead == 1 || self.plus);
+                assigned && (written || even && is_area(area.value) && exchange.value % 100 != 11)
+            }
             _ => false,
         };
         stands.then_some(lead + 3)
     }
 
-    /// How many groups follow a plus sign and a country code that is in use.
-    fn international(&self) -> Option<usize> {
-        let digits = self.groups().iter().map(|group| group.size).sum::<usize>();
-        let first = self.groups().first()?;
-        let least = if self.count > 1 {
-            INTERNATIONAL_MIN
-        } else {
-            INTERNATIONAL_BARE_MIN
+    /// Whether groups between spaces stand in a row of other numbers.
+    fn in_row(&self, text: &[u8]) -> bool {
+        let [first, others @ ..] = self.groups() else {
+            return false;
         };
-        (self.plus && digits >= least && first.begins_with_code()).then_some(self.count)
+        let spaced = others.iter().all(|one| one.separator == b' ');
+        let marked = self.plus || self.groups().iter().any(|one| one.parenthesised);
+        let head = text.get(self.start.saturating_sub(2)..self.start);
+        let follows = matches!(head, Some([b'0'..=b'9', b' ']));
+        let longer = others.len() > if first.value == 1 { 3 } else { 2 };
+        spaced && !marked && (follows || longer)
+    }
+
+    /// How many groups follow a plus sign and are as many digits as the plan of their country has.
+    fn international(&self, text: &[u8]) -> Option<usize> {
+        if !self.plus {
+            return None;
+        }
+        let mut digits = [0; DIGITS_MAX];
+        let (mut length, mut at, mut found) = (0, self.digits, None);
+        for (count, group) in self.groups().iter().enumerate() {
+            let written = text.get(at..group.end)?;
+            at = group.end;
+            for digit in written.iter().filter(|byte| byte.is_ascii_digit()) {
+                *digits.get_mut(length)? = *digit;
+                length += 1;
+            }
+            let whole = digits.get(..length).is_some_and(plan::is_number);
+            found = if whole { Some(count + 1) } else { found };
+        }
+        found.filter(|_| length >= INTERNATIONAL_MIN)
     }
 
     /// How many groups are a number if a word says so.
@@ -222,7 +257,12 @@ impl Shape {
         }
     }
 
-    fn finding(&self, text: &[u8], count: usize) -> Option<Finding> {
+    fn finding(
+        &self,
+        text: &[u8],
+        count: usize,
+        (score, rule): (u8, &'static str),
+    ) -> Option<Finding> {
         let mark = self.groups().get(count.checked_sub(1)?)?.end;
         let end = extension_end(text, mark).unwrap_or(mark);
         let finding = Finding {
@@ -230,9 +270,17 @@ impl Shape {
             start: self.start,
             end,
             mark,
+            score,
+            rule,
         };
         closes(text, end).then_some(finding)
     }
+}
+
+/// Whether North America can have this area code: the second digit is no nine, the last two are
+/// not eleven, and 200, 300 and 400 are kept back (NANPA, planning letters).
+const fn is_area(code: u32) -> bool {
+    code / 10 % 10 != 9 && code % 100 != 11 && !matches!(code, 200 | 300 | 400)
 }
 
 fn is_date(groups: &[Group]) -> bool {
@@ -289,8 +337,15 @@ mod tests {
             ("a +1 212 555 7890 b", &["+1 212 555 7890"]),
             ("a +1 (212) 555-7890 x12 b", &["+1 (212) 555-7890 x12"]),
             ("a +12125557890 b", &["+12125557890"]),
+            ("?a=%2B12125557890&b", &["%2B12125557890"]),
+            ("a +33 (0)6 59 62 47 07 b", &["+33 (0)6 59 62 47 07"]),
+            ("a 800 446 3273 b", &["800 446 3273"]),
+            ("caller_id=2125557890", &["2125557890"]),
             ("a +44 20 7946 0958 b", &["+44 20 7946 0958"]),
             ("a +49-30-901820 b", &["+49-30-901820"]),
+            ("a +33 (0)1 23 45 67 89 b", &["+33 (0)1 23 45 67 89"]),
+            ("?to=%2B14155550100&x", &["%2B14155550100"]),
+            ("INVITE sip:4155550100@10.0.0.1", &["4155550100"]),
             ("call 20-32-85-26", &["20-32-85-26"]),
             ("phone=5551234567", &["5551234567"]),
             ("\"msisdn\":\"447911123456\"", &["447911123456"]),
@@ -322,6 +377,11 @@ mod tests {
             "1212-555-7890",
             "536-90-4399",
             "300 400 5000",
+            "1 212 555 7890 22 33",
+            "9 212 555 7890",
+            "118-280-3487",
+            "cell_id=2125557890",
+            "day=20261121 fax=x",
             "v212.555.7890",
             "+0123456789",
             "a+12125557890",

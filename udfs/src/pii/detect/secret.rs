@@ -1,47 +1,144 @@
 //! Passwords, tokens and keys. What gives them away is the name before them, never their shape:
-//! `password=`, `"token":`, `--password`, `IDENTIFIED BY`, `<password>`, `user:pass@host`.
+//! `password=`, `"token":`, `--password`, `IDENTIFIED BY`, `<password>`.
 
-use super::boundary::before;
+use super::boundary::{before, is_word};
+use super::category::Category;
+use super::code;
+use super::finding::Finding;
+use super::row::Row;
 use super::secret_key::{self, Kind};
 use super::secret_value::{self, Gap, Span, is_harmless};
-use super::{Category, Finding};
 
-/// Longest authority of a URL that is read for a user and password.
-const AUTHORITY_MAX: usize = 512;
-/// Longest user and password before `@tcp(`.
-const DSN_MAX: usize = 128;
+/// Longest rest of a name behind the word that was found in it.
+const NAME_MAX: usize = 40;
+/// Longest run of spaces and quotes between a name and its separator.
+const BETWEEN_MAX: usize = 10;
+/// How far after `IDENTIFIED` the word `BY` is looked for.
+const PLUGIN_MAX: usize = 64;
 
-/// Appends the secrets in `text`.
-pub(super) fn find(text: &[u8], found: &mut Vec<Finding>) {
-    find_values(text, found);
-    find_phrases(text, found);
-    find_identified(text, found);
-    find_dsn(text, found);
-}
-
-fn push(found: &mut Vec<Finding>, span: &Span) {
-    found.push(Finding::new(Category::Password, span.start, span.end));
-}
-
-/// Keys with a separator, and URLs, whose colon is one.
-fn find_values(text: &[u8], found: &mut Vec<Finding>) {
-    let mut done = 0;
-    for at in memchr::memchr2_iter(b'=', b':', text) {
-        if at < done {
-            continue;
+/// Appends the secret whose name has a word at `at`.
+pub(super) fn find(row: &mut Row<'_>, at: usize) {
+    let text = row.text;
+    let mut name_end = name_end(text, at);
+    // A security code has a name of two words.
+    let code = text.get(name_end..name_end + 5);
+    name_end += code.map_or(0, |word| {
+        5 * usize::from(word.eq_ignore_ascii_case(b" code"))
+    });
+    let Some(separator) = separator_after(text, name_end) else {
+        if may_be_phrase(text, at, name_end) {
+            find_phrase(row, name_end);
         }
-        let span = match text.get(at..at + 3) {
-            Some(b"://") => userinfo(text, at + 3),
-            _ => value_after(text, at),
-        };
-        if let Some(span) = span {
-            push(found, &span);
-            done = span.end;
-        }
+        return;
+    };
+    if separator < row.progress.value {
+        return;
+    }
+    let Some(key) = secret_key::before_separator(text, separator) else {
+        return;
+    };
+    let span = value_after(text, separator, key);
+    if let Some(span) = span.filter(|span| !is_directory(text, separator, span)) {
+        row.progress.value = span.end;
+        push(row, span, key, "key");
     }
 }
 
-fn value_after(text: &[u8], separator: usize) -> Option<Span> {
+/// Whether a value is the working directory, which shells keep under the name `PWD`.
+fn is_directory(text: &[u8], separator: usize, value: &Span) -> bool {
+    const ROOTS: [&str; 14] = [
+        "app",
+        "data",
+        "etc",
+        "home",
+        "mnt",
+        "opt",
+        "private",
+        "root",
+        "srv",
+        "tmp",
+        "usr",
+        "users",
+        "var",
+        "workspace",
+    ];
+    let head = text.get(separator.saturating_sub(NAME_MAX)..separator);
+    let name = secret_key::name_at_end(head.unwrap_or_default());
+    let own = ["pwd", "oldpwd"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+    let path = text
+        .get(value.clone())
+        .and_then(|value| value.strip_prefix(b"/"));
+    let root = path.and_then(|path| path.split(|byte| *byte == b'/').next());
+    let known = |root: &[u8]| {
+        ROOTS
+            .iter()
+            .any(|one| root.eq_ignore_ascii_case(one.as_bytes()))
+    };
+    own && root.is_some_and(known)
+}
+
+/// Appends the password in `IDENTIFIED BY 'X'`, whose first word is at `at`.
+pub(super) fn find_identified(row: &mut Row<'_>, at: usize) {
+    let text = row.text;
+    let from = at + "identified".len();
+    let near = text.get(from..(from + PLUGIN_MAX).min(text.len()));
+    let near = near.unwrap_or_default();
+    let mut windows = near.windows(4);
+    let Some(by) = windows.position(|word| word.eq_ignore_ascii_case(b" by ")) else {
+        return;
+    };
+    // A plugin may be named between: IDENTIFIED WITH plugin BY 'X'.
+    let with = near
+        .get(..6)
+        .is_some_and(|word| word.eq_ignore_ascii_case(b" with "));
+    let span = secret_value::read(text, from + by + 3, Kind::Password, Gap::Optional);
+    if let Some(span) = span.filter(|_| by == 0 || with) {
+        push(row, span, Kind::Password, "identified-by");
+    }
+}
+
+fn push(row: &mut Row<'_>, span: Span, kind: Kind, rule: &'static str) {
+    let category = match kind {
+        Kind::Authorization => Category::AuthHeader,
+        Kind::CardCode => Category::Cvv,
+        _ => Category::Password,
+    };
+    let score = match kind {
+        Kind::Random | Kind::Code => 85,
+        Kind::Authorization => 100,
+        _ => 96,
+    };
+    if row.wanted.has(category) {
+        row.found.push(Finding::new(category, span, (score, rule)));
+    }
+}
+
+/// Where the name ends that has a word at `at`.
+fn name_end(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default().iter().take(NAME_MAX);
+    at + rest
+        .take_while(|byte| is_word(**byte) || matches!(byte, b'-' | b'.'))
+        .count()
+}
+
+/// The separator after a name that ends at `end`, with the end of a quotation between them.
+fn separator_after(text: &[u8], end: usize) -> Option<usize> {
+    let rest = text.get(end..(end + BETWEEN_MAX).min(text.len()))?;
+    let between = |byte: &u8| {
+        matches!(
+            byte,
+            b' ' | b'\t' | b'"' | b'\'' | b'\\' | b']' | b')' | b'`'
+        )
+    };
+    let gap = rest.iter().position(|byte| !between(byte))?;
+    let separator = rest.get(gap)?;
+    // A name with a comment, `password (hint):`, is no name; a call, `password()`, neither.
+    matches!(separator, b':' | b'=').then_some(end + gap)
+}
+
+fn value_after(text: &[u8], separator: usize, kind: Kind) -> Option<Span> {
     let spaced = matches!(before(text, separator), Some(b' ' | b'\t'));
     let (length, gap) = match (text.get(separator)?, text.get(separator + 1)) {
         (b':', Some(b':')) => return None,
@@ -50,72 +147,75 @@ fn value_after(text: &[u8], separator: usize) -> Option<Span> {
         (_, _) if spaced => (1, Gap::Optional),
         (_, _) => (1, Gap::None),
     };
-    let kind = secret_key::before_separator(text, separator)?;
-    secret_value::read(text, separator + length, kind, gap)
-}
-
-/// The password of `user:password@host` in the authority of a URL.
-fn userinfo(text: &[u8], start: usize) -> Option<Span> {
-    let rest = text.get(start..(start + AUTHORITY_MAX).min(text.len()))?;
-    let ends = |byte: &u8| {
-        byte.is_ascii_whitespace()
-            || matches!(
-                byte,
-                b'/' | b'?' | b'#' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\'
-            )
-    };
-    let authority = rest.get(..rest.iter().position(ends).unwrap_or(rest.len()))?;
-    let at = memchr::memrchr(b'@', authority)?;
-    let colon = memchr::memchr(b':', authority.get(..at)?)?;
-    let password = authority.get(colon + 1..at)?;
-    (!is_harmless(password)).then_some(start + colon + 1..start + at)
-}
-
-/// `password is X`, `--password X`, `PASSWORD 'X'`, `<password>X<`.
-fn find_phrases(text: &[u8], found: &mut Vec<Finding>) {
-    let mut done = 0;
-    for at in memchr::memchr2_iter(b'w', b'W', text) {
-        let Some(start) = at.checked_sub(4).filter(|start| *start >= done) else {
-            continue;
-        };
-        let is = |range: Span, word: &[u8]| {
-            text.get(range)
-                .is_some_and(|part| part.eq_ignore_ascii_case(word))
-        };
-        let end = match () {
-            () if !is(start..at, b"pass") => continue,
-            () if is(at..at + 4, b"word") => at + 4,
-            () if is(at..at + 2, b"wd") => at + 2,
-            () => continue,
-        };
-        if let Some(span) = phrase_after(text, end) {
-            push(found, &span);
-            done = span.end;
-        }
+    match kind {
+        Kind::CardCode => code::value(text, separator + length, gap),
+        _ => secret_value::read(text, separator + length, kind, gap),
     }
 }
 
-/// The value of a password's name that ends at `end` without a separator.
-fn phrase_after(text: &[u8], end: usize) -> Option<Span> {
-    let name = secret_key::name_at_end(text.get(end.saturating_sub(DSN_MAX)..end)?);
+/// Whether something like a value follows a name without a separator: a quick look that most
+/// sentences about passwords do not pass.
+fn may_be_phrase(text: &[u8], at: usize, end: usize) -> bool {
+    let option = before(text, at) == Some(b'-');
+    match text.get(end) {
+        Some(b'>' | b'(') => true,
+        Some(b' ') => text.get(end + 1).is_some_and(|next| {
+            let verb = matches!(next | 0x20, b'i' | b'w' | b's' | b'c' | b'r');
+            option || verb || next.is_ascii_digit() || matches!(next, b'\'' | b'"' | b'\\' | b'(')
+        }),
+        _ => false,
+    }
+}
+
+/// Appends the value of a name that ends at `end` without a separator: `password is X`,
+/// `--password X`, `PASSWORD 'X'`, `<password>X<`, `CVV 123`.
+fn find_phrase(row: &mut Row<'_>, end: usize) {
+    let text = row.text;
+    let head = text.get(end.saturating_sub(NAME_MAX)..end);
+    let name = secret_key::name_at_end(head.unwrap_or_default());
+    let Some(kind) = secret_key::classify(name) else {
+        return;
+    };
+    if end < row.progress.value {
+        return;
+    }
+    let span = match kind {
+        Kind::Password | Kind::Secret => phrase(text, (end - name.len(), end), name),
+        Kind::CardCode => code::phrase(text, end, name),
+        _ => None,
+    };
+    if let Some(span) = span {
+        row.progress.value = span.end;
+        push(row, span, kind, "phrase");
+    }
+}
+
+fn phrase(text: &[u8], (start, end): (usize, usize), name: &[u8]) -> Option<Span> {
     let rest = text.get(end..)?;
-    if rest.starts_with(b">") && before(text, end - name.len()) == Some(b'<') {
-        let value = end + 1..end + memchr::memchr(b'<', rest)?;
-        return text
-            .get(value.clone())
-            .is_some_and(|value| !is_harmless(value))
-            .then_some(value);
+    if rest.starts_with(b">") && before(text, start) == Some(b'<') {
+        // A long element is no password; the limit keeps the search short.
+        let near = rest.get(..PLUGIN_MAX * 4).unwrap_or(rest);
+        return sound(text, end + 1..end + memchr::memchr(b'<', near)?);
     }
     if name.starts_with(b"-") && rest.starts_with(b" ") && rest.get(1) != Some(&b'-') {
         return secret_value::read(text, end, Kind::Password, Gap::Optional);
     }
-    if rest
-        .get(..4)
-        .is_some_and(|is| is.eq_ignore_ascii_case(b" is "))
-    {
-        let span = secret_value::read(text, end + 3, Kind::Password, Gap::Optional)?;
+    let verb = [
+        &b" is "[..],
+        b" was ",
+        b" set to ",
+        b" reset to ",
+        b" changed to ",
+    ];
+    let says = verb.iter().find(|verb| {
+        rest.get(..verb.len())
+            .is_some_and(|word| word.eq_ignore_ascii_case(verb))
+    });
+    if let Some(verb) = says {
+        let from = end + verb.len() - 1;
+        let span = secret_value::read(text, from, Kind::Password, Gap::Optional)?;
         let plain = text.get(span.clone())?.iter().all(u8::is_ascii_lowercase);
-        let quoted = span.start > end + 4;
+        let quoted = span.start > from + 1;
         return (quoted || !plain).then_some(span);
     }
     let open = rest
@@ -130,66 +230,15 @@ fn phrase_after(text: &[u8], end: usize) -> Option<Span> {
         .take_while(|byte| **byte == b'\\')
         .count();
     let string = open > 0 && rest.get(open + escapes) == Some(&b'\'');
-    let span = if string {
-        secret_value::quoted(text, end + open)?
-    } else {
-        return None;
-    };
-    text.get(span.clone())
-        .is_some_and(|value| !is_harmless(value))
-        .then_some(span)
+    let span = string
+        .then(|| secret_value::quoted(text, end + open))
+        .flatten()?;
+    sound(text, span)
 }
 
-/// `IDENTIFIED BY 'X'`, as `CREATE USER` says it.
-fn find_identified(text: &[u8], found: &mut Vec<Finding>) {
-    // The rarest letter of the word leads to it.
-    for at in memchr::memchr2_iter(b'f', b'F', text) {
-        let word = text.get(at.saturating_sub(6)..at + 5).unwrap_or_default();
-        if !word.eq_ignore_ascii_case(b"identified ") {
-            continue;
-        }
-        let from = at + 5;
-        // A plugin may be named between: IDENTIFIED WITH plugin BY 'X'.
-        let near = text
-            .get(from..(from + DSN_MAX).min(text.len()))
-            .unwrap_or_default();
-        let by = near
-            .windows(3)
-            .position(|word| word.eq_ignore_ascii_case(b"by "));
-        let with = near
-            .get(..4)
-            .is_some_and(|word| word.eq_ignore_ascii_case(b"with"));
-        let Some(by) = by.filter(|by| *by == 0 || with) else {
-            continue;
-        };
-        let span = secret_value::read(text, from + by + 2, Kind::Password, Gap::Optional);
-        if let Some(span) = span {
-            push(found, &span);
-        }
-    }
+fn sound(text: &[u8], span: Span) -> Option<Span> {
+    (!is_harmless(text.get(span.clone())?)).then_some(span)
 }
-
-/// The password of `user:password@tcp(host)`, the data source name of Go's drivers.
-fn find_dsn(text: &[u8], found: &mut Vec<Finding>) {
-    for at in memchr::memchr_iter(b'@', text) {
-        if text.get(at..at + 5) != Some(b"@tcp(") {
-            continue;
-        }
-        let from = at.saturating_sub(DSN_MAX);
-        let head = text.get(from..at).unwrap_or_default();
-        let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'=');
-        let start = head.iter().rposition(ends).map_or(0, |end| end + 1);
-        let dsn = head.get(start..).unwrap_or_default();
-        let Some(colon) = memchr::memchr(b':', dsn) else {
-            continue;
-        };
-        let password = dsn.get(colon + 1..).unwrap_or_default();
-        if !is_harmless(password) {
-            push(found, &(from + start + colon + 1..at));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Category, spans};
@@ -199,6 +248,8 @@ mod tests {
         let cases: &[(&str, &[&str])] = &[
             ("password=hunter2 user=bob", &["hunter2"]),
             ("Password: hunter2", &["hunter2"]),
+            ("password=x", &["x"]),
+            ("password=password&pwd=xxxx", &["password", "xxxx"]),
             ("password = hunter2", &["hunter2"]),
             ("password='a b c'", &["a b c"]),
             (r#"{"password":"hun\"ter2","x":1}"#, &[r#"hun\"ter2"#]),
@@ -217,8 +268,6 @@ mod tests {
                 "token=eyJhbGciOiJIUzI1NiJ9.e30.abc",
                 &["eyJhbGciOiJIUzI1NiJ9.e30.abc"],
             ),
-            ("Authorization: Bearer abc.DEF-1 x", &["abc.DEF-1"]),
-            (r#""authorization":"Basic Ym9iOng=""#, &["Ym9iOng="]),
             ("Cookie: a=b; c=d", &["a=b; c=d"]),
             ("mysql --password hunter2 -u root", &["hunter2"]),
             ("mysql --password=hunter2", &["hunter2"]),
@@ -232,6 +281,8 @@ mod tests {
             ("root:hunter2@tcp(127.0.0.1:3306)/db", &["hunter2"]),
             ("password => 'hunter2'", &["hunter2"]),
             ("otp=493021", &["493021"]),
+            ("F1=x|password=hunter2|F2=y", &["hunter2"]),
+            ("password = 'it''s' AND", &["it''s"]),
             ("password=[hunter2]", &["hunter2"]),
             (r#""passwords":0,"password":["hunter2"]"#, &["hunter2"]),
         ];
@@ -258,6 +309,7 @@ mod tests {
             "unexpected token: foo",
             "tokens=1234567890123456789",
             "bypass=1",
+            "PWD=/srv/app/src ; USER=root",
             "https://example.com:8080/a@b",
             "https://bob@example.com/",
             "https://bob:@example.com/",

@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Authorization,
     /// The `Cookie` headers: to the end of the line.
     Cookie,
+    /// The verification code or PIN of a payment card.
+    CardCode,
 }
 
 /// Longest key that is read.
@@ -60,6 +62,22 @@ const NAMES: &[(&[u8], Begins, Kind)] = &[
     (b"credential", Begins::WithPart, Kind::Random),
     (b"credentials", Begins::WithPart, Kind::Random),
     (b"otp", Begins::WithPart, Kind::Code),
+    (b"pw", Begins::WithPart, Kind::Password),
+    (b"userpw", Begins::Anywhere, Kind::Password),
+    (b"passwort", Begins::Anywhere, Kind::Password),
+    (b"accountkey", Begins::Anywhere, Kind::Secret),
+    (b"sharedkey", Begins::Anywhere, Kind::Secret),
+    (b"masterkey", Begins::WithPart, Kind::Secret),
+    (b"sig", Begins::WithPart, Kind::Random),
+    (b"auth", Begins::WithPart, Kind::Random),
+    (b"cvv", Begins::WithPart, Kind::CardCode),
+    (b"cvc", Begins::WithPart, Kind::CardCode),
+    (b"cvvcode", Begins::WithPart, Kind::CardCode),
+    (b"cvccode", Begins::WithPart, Kind::CardCode),
+    (b"csc", Begins::WithPart, Kind::CardCode),
+    (b"pin", Begins::WithPart, Kind::CardCode),
+    (b"pinblock", Begins::WithPart, Kind::CardCode),
+    (b"securitycode", Begins::WithPart, Kind::CardCode),
     (b"authorization", Begins::WithPart, Kind::Authorization),
     (b"cookie", Begins::WithPart, Kind::Cookie),
 ];
@@ -85,12 +103,12 @@ pub(super) fn before_separator(text: &[u8], separator: usize) -> Option<Kind> {
     classify(name_at_end(head))
 }
 
-/// The identifier that ends `head`; two words if the last of them is `key`.
+/// The identifier that ends `head`; two words if the last of them is `key` or `code`.
 pub(super) fn name_at_end(head: &[u8]) -> &[u8] {
     let name = |byte: u8| is_word(byte) || matches!(byte, b'-' | b'.');
     let mut rest = trim_end(head, name);
     let word = head.get(rest.len()..).unwrap_or_default();
-    if word.eq_ignore_ascii_case(b"key") {
+    if word.eq_ignore_ascii_case(b"key") || word.eq_ignore_ascii_case(b"code") {
         rest = trim_end(rest.strip_suffix(b" ").unwrap_or(rest), name);
     }
     head.get(rest.len()..).unwrap_or_default()
@@ -105,11 +123,25 @@ fn trim_end(text: &[u8], drop: impl Fn(u8) -> bool) -> &[u8] {
 const fn may_end_name(letter: u8) -> bool {
     matches!(
         letter | 0x20,
-        b'd' | b'e' | b's' | b't' | b'y' | b'n' | b'l' | b'p' | b'm' | b'h'
+        b'd' | b'e'
+            | b's'
+            | b't'
+            | b'y'
+            | b'n'
+            | b'l'
+            | b'p'
+            | b'm'
+            | b'h'
+            | b'v'
+            | b'c'
+            | b'w'
+            | b'g'
+            | b'k'
     )
 }
 
-fn classify(key: &[u8]) -> Option<Kind> {
+/// What a name that is `key` or ends it stands for.
+pub(super) fn classify(key: &[u8]) -> Option<Kind> {
     let key = trim_end(key, |byte| {
         byte.is_ascii_digit() || matches!(byte, b'_' | b'-')
     });

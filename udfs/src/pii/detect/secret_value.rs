@@ -17,6 +17,9 @@ const DISTINCT_MIN: usize = 12;
 /// Bytes of a value that are looked at to judge it.
 const JUDGED_MAX: usize = 64;
 
+/// Longest parameters before a signature.
+const PARAMETERS_MAX: usize = 1024;
+
 /// Words that stand where a secret would, and are none.
 const HARMLESS: &[&str] = &[
     "null",
@@ -30,12 +33,21 @@ const HARMLESS: &[&str] = &[
     "incorrect",
     "expired",
     "reset",
-    "change",
     "changed",
     "failed",
     "failure",
     "missing",
     "empty",
+    "redacted",
+    "removed",
+    "hidden",
+    "masked",
+    "filtered",
+];
+
+/// Words that follow the name of a secret and a colon in a sentence.
+const PROSE: &[&str] = &[
+    "change",
     "wrong",
     "ok",
     "success",
@@ -45,11 +57,6 @@ const HARMLESS: &[&str] = &[
     "denied",
     "disabled",
     "enabled",
-    "redacted",
-    "removed",
-    "hidden",
-    "masked",
-    "filtered",
     "password",
     "using",
     "not",
@@ -61,7 +68,17 @@ const HARMLESS: &[&str] = &[
     "no",
     "too",
     "values",
+    "updated",
+    "verified",
+    "valid",
+    "unknown",
+    "mismatch",
+    "authentication",
+    "user",
 ];
+
+/// Longest name of a category and longest hash, with room.
+const NAME_MAX: usize = 32;
 
 /// Schemes of the `Authorization` header whose secret is one word.
 const ONE_WORD: &[&str] = &["bearer", "basic", "token", "apikey", "negotiate"];
@@ -97,9 +114,14 @@ pub(super) fn read(text: &[u8], at: usize, kind: Kind, gap: Gap) -> Option<Span>
         Kind::Authorization => authorization(text, start, None),
         Kind::Cookie => names_value(text.get(start..)?).then(|| start..line_end(text, start)),
         Kind::Password | Kind::Secret if matches!(text.get(start), Some(b'[' | b'(')) => {
-            bracketed(text, start + 1, kind)
+            let label = is_label(text.get(start..)?);
+            (!label).then(|| bracketed(text, start + 1, kind)).flatten()
         }
-        _ => word(text, start, kind),
+        _ => {
+            let span = word(text, start, kind)?;
+            let prose = spaced && is_one_of(text.get(span.clone())?, PROSE);
+            (!prose).then_some(span)
+        }
     }
 }
 
@@ -202,8 +224,15 @@ fn escapes(text: &[u8], at: usize) -> usize {
 fn quote_end(text: &[u8], start: usize, (quotes, escapes): ([u8; 2], usize)) -> usize {
     let rest = text.get(start..).unwrap_or_default();
     let [quote, outer] = quotes;
-    let mut earlier = 0;
+    let (mut earlier, mut doubled) = (0, None);
     for at in memchr::memchr2_iter(quote, outer, rest) {
+        // SQL doubles a quote that is part of a string.
+        let twice = quote == b'\'' && escapes == 0 && rest.get(at..at + 2) == Some(b"''");
+        if doubled == Some(at) || at > 0 && twice {
+            doubled = twice.then_some(at + 1).filter(|_| doubled != Some(at));
+            earlier = at;
+            continue;
+        }
         let inside = rest.get(earlier..at).unwrap_or_default();
         let run = inside
             .iter()
@@ -229,7 +258,9 @@ fn word_end(text: &[u8], start: usize) -> usize {
                 Some(b'\\') => at += 1,
                 _ => {}
             },
-            b',' | b'&' | b';' | b'}' | b']' | b')' | b'"' | b'\'' | b'`' | b'<' | b'>' => break,
+            b',' | b'&' | b';' | b'|' | b'}' | b']' | b')' | b'"' | b'\'' | b'`' | b'<' | b'>' => {
+                break;
+            }
             space if space.is_ascii_whitespace() => break,
             _ => {}
         }
@@ -256,7 +287,11 @@ fn authorization(text: &[u8], start: usize, close: Option<usize>) -> Option<Span
     let secret = start + scheme.len() + 1;
     if WHOLE_LINE.iter().any(&is) {
         let parameters = names_value(text.get(secret..)?);
-        return parameters.then(|| secret..close.unwrap_or_else(|| line_end(text, secret)));
+        let end = || match close {
+            Some(close) => close,
+            None => signature_end(text, secret, line_end(text, secret)),
+        };
+        return parameters.then(|| secret..end());
     }
     let from = if ONE_WORD.iter().any(is) {
         secret
@@ -275,6 +310,18 @@ fn authorization(text: &[u8], start: usize, close: Option<usize>) -> Option<Span
         is_credential(value)
     };
     stands.then_some(span)
+}
+
+/// Where the signature ends that is the last parameter of AWS Signature Version 4, or `end`.
+fn signature_end(text: &[u8], start: usize, end: usize) -> usize {
+    let near = start..end.min(start + PARAMETERS_MAX);
+    let line = text.get(near).unwrap_or_default();
+    let Some(at) = memchr::memmem::find(line, b"Signature=") else {
+        return end;
+    };
+    let from = start + at + b"Signature=".len();
+    let digits = text.get(from..end).unwrap_or_default().iter();
+    from + digits.take_while(|byte| byte.is_ascii_hexdigit()).count()
 }
 
 /// Whether the word after a scheme is not just the next word of a sentence.
@@ -319,19 +366,36 @@ fn looks_random(value: &[u8]) -> bool {
 /// Whether `value` is empty, a mask, a label, a reference to a variable, or a word about secrets.
 pub(super) fn is_harmless(value: &[u8]) -> bool {
     let value = value.trim_ascii();
-    let marks = |byte: &u8| matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'#');
-    let label = |byte: &u8| byte.is_ascii_uppercase() || *byte == b'_';
-    let inner = value
-        .strip_prefix(b"[")
-        .and_then(|value| value.strip_suffix(b"]"));
-    let labelled = inner.is_some_and(|inner| inner.iter().all(label));
     let variable = [&b"${"[..], b"{{", b"$(", b"%s", b"<"]
         .iter()
         .any(|head| value.starts_with(head));
-    value.iter().all(marks)
-        || labelled
+    value.iter().all(|byte| *byte == b'*')
+        || value == b"-"
+        || value == "\u{2022}".repeat(value.len() / 3).as_bytes()
+        || is_label(value)
         || variable
-        || HARMLESS
-            .iter()
-            .any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
+        || is_one_of(value, HARMLESS)
+}
+
+fn is_one_of(value: &[u8], words: &[&str]) -> bool {
+    words
+        .iter()
+        .any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Whether `text` begins with a category in brackets, with or without a hash.
+fn is_label(text: &[u8]) -> bool {
+    let Some(inner) = text.strip_prefix(b"[") else {
+        return false;
+    };
+    let name = |byte: &&u8| byte.is_ascii_uppercase() || **byte == b'_';
+    let length = inner.iter().take(NAME_MAX).take_while(name).count();
+    let rest = inner.get(length..).unwrap_or_default();
+    let hash = rest.strip_prefix(b":").unwrap_or_default();
+    let hash = hash
+        .iter()
+        .take(NAME_MAX)
+        .take_while(|byte| byte.is_ascii_alphanumeric());
+    let hash = hash.count() + usize::from(rest.starts_with(b":"));
+    length > 0 && rest.get(hash) == Some(&b']')
 }

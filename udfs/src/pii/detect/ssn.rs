@@ -1,14 +1,17 @@
-//! Social security numbers of the United States: three, two and four digits, and the areas,
-//! groups and serials that the Social Security Administration never issues.
+//! Social security numbers of the United States, and the taxpayer numbers written like them:
+//! three, two and four digits, with the areas, groups and serials that are issued
+//! (Social Security Administration, "SSN randomization"; IRS, "Individual taxpayer number").
 
 use super::boundary::{closes, is_whole, opens};
+use super::category::Category;
 use super::context::{Hint, SSN, hint};
+use super::finding::Finding;
 use super::groups::Groups;
-use super::{Category, Finding};
 
 /// Numbers printed in advertisements and examples, never valid for a person.
 const VOID: [u32; 2] = [78_051_120, 219_099_999];
-
+/// Numbers reserved for advertisements.
+const ADVERTISED: std::ops::RangeInclusive<u32> = 987_654_320..=987_654_329;
 /// A sequence rather than a number, unless it is written as one.
 const SEQUENCE: u32 = 123_456_789;
 
@@ -28,23 +31,28 @@ pub(super) fn verify(text: &[u8], groups: &Groups) -> Option<Finding> {
         .iter()
         .filter(|byte| byte.is_ascii_digit());
     let value = digits.fold(0, |value, digit| 10 * value + u32::from(digit - b'0'));
-    if !is_issued(value) || count == 1 && value == SEQUENCE {
-        return None;
-    }
-    let written = groups.separator_of(count) == b'-';
-    let announced =
-        || hint(text, groups.start, SSN) == Hint::For || is_whole(text, groups.start, end);
-    (written || announced()).then_some(Finding::new(Category::UsSsn, groups.start, end))
+    let category = category(value).filter(|_| count > 1 || value != SEQUENCE)?;
+    let evidence = match () {
+        () if groups.separator_of(count) == b'-' => (95, "range+grouping"),
+        () if hint(text, groups.start, SSN) == Hint::For => (100, "range+context"),
+        () if is_whole(text, groups.start, end) => (80, "range+alone"),
+        () => return None,
+    };
+    Some(Finding::new(category, groups.start..end, evidence))
 }
 
-fn is_issued(value: u32) -> bool {
+fn category(value: u32) -> Option<Category> {
     let (area, group, serial) = (value / 1_000_000, value / 10_000 % 100, value % 10_000);
     let uniform = value.is_multiple_of(111_111_111);
-    !matches!(area, 0 | 666 | 900..)
-        && group != 0
-        && serial != 0
-        && !uniform
-        && !VOID.contains(&value)
+    if group == 0 || serial == 0 || uniform || VOID.contains(&value) || ADVERTISED.contains(&value)
+    {
+        return None;
+    }
+    match area {
+        0 | 666 => None,
+        900.. => matches!(group, 50..=65 | 70..=88 | 90..=92 | 94..=99).then_some(Category::UsItin),
+        _ => Some(Category::UsSsn),
+    }
 }
 
 #[cfg(test)]
@@ -66,6 +74,12 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(&spans(Category::UsSsn, text), want, "{text}");
         }
+        assert_eq!(spans(Category::UsItin, "itin 912-70-1234"), ["912-70-1234"]);
+        assert_eq!(spans(Category::UsItin, "itin=912701234"), ["912701234"]);
+        assert_eq!(
+            spans(Category::UsItin, "itin 912-69-1234"),
+            Vec::<&str>::new()
+        );
     }
 
     #[test]
@@ -78,6 +92,7 @@ mod tests {
             "536-90-0000",
             "078-05-1120",
             "111-11-1111",
+            "987-65-4321",
             "536904399 bytes",
             "id=536904399",
             "536 90 4399 rows",

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use datafusion::prelude::SessionConfig;
 use serde_json::Value as Json;
 use sluice_udfs::enrich::database::Database;
 use sluice_udfs::enrich::feed::{Feed, FeedFormat, FeedOptions};
@@ -119,7 +120,7 @@ async fn every_network_of_the_published_databases_is_found() {
         parts
             .databases
             .insert("one".to_owned(), Ok(Arc::new(database)));
-        let context = session(parts);
+        let context = session(SessionConfig::new(), parts);
         let mut networks = 0;
         for (network, record) in source.iter().filter_map(Json::as_object).flatten() {
             let ip = network.split('/').next().unwrap();
@@ -129,6 +130,9 @@ async fn every_network_of_the_published_databases_is_found() {
             );
             let text = |path: &str| match record.pointer(path) {
                 Some(Json::String(text)) => Some(text.clone()),
+                Some(Json::Number(number)) if path.starts_with("/location") => {
+                    number.as_f64().map(|number| format!("{number:?}"))
+                }
                 Some(Json::Number(number)) => Some(number.to_string()),
                 _ => None,
             };
