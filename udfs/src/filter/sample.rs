@@ -37,8 +37,8 @@ pub fn udf() -> ScalarUDF {
 the same ones in every query, process and version. Rows of one key stay together, so that \
 `WHERE sample(trace_id, 0.01)` keeps whole traces, and what a smaller rate keeps a larger one \
 keeps too. The key's text is hashed by XXH64 with the seed 0; it is in the sample when the upper \
-53 bits of the hash, divided by 2 to the power of 53, are below the rate. NULL gives NULL, which WHERE \
-leaves out.",
+53 bits of the hash, divided by 2 to the power of 53, are below the rate. NULL gives NULL, which \
+WHERE leaves out.",
     syntax_example = "sample(key, rate)",
     sql_example = r#"```sql
 > SELECT count(*) AS kept FROM range(10000) AS requests(id) WHERE sample(id, 0.1);
