@@ -164,10 +164,6 @@ struct Dissected<'a> {
     joined: String,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for a column, not for a value"
-)]
 enum Filling {
     Text(StringBuilder),
     Map(Box<MapBuilder<StringBuilder, StringBuilder>>),
