@@ -105,6 +105,20 @@ const BEGINNINGS: &[Form] = &[
     ("xoxs-", Made::Any, 10, OPEN),
 ];
 
+/// For each first byte of a beginning, the second bytes: one bit each. A quick look that is
+/// right when it says no.
+const SECOND: [u64; 64] = {
+    let mut table = [0; 64];
+    let mut at = 0;
+    while at < BEGINNINGS.len() {
+        if let [first, second, ..] = BEGINNINGS[at].0.as_bytes() {
+            table[(*first & 63) as usize] |= 1 << (*second & 63);
+        }
+        at += 1;
+    }
+    table
+};
+
 /// Forms whose beginning stands before the run, which has a dot or slash between them.
 const BEFORE: &[Form] = &[
     ("SG.", Made::Any, 20, 24),
@@ -129,7 +143,7 @@ const WEBHOOK_MAX: usize = 64;
 
 /// The token in `run`, which begins at `start`.
 pub(super) fn verify(text: &[u8], start: usize, run: &[u8]) -> Option<Finding> {
-    let first = *run.first()?;
+    let (first, second) = (*run.first()?, *run.get(1)?);
     let found = |from: usize, rule| {
         let end = start + run.len();
         let end = if text
@@ -145,14 +159,20 @@ pub(super) fn verify(text: &[u8], start: usize, run: &[u8]) -> Option<Finding> {
     let fits = |(_, made, least, most): &&Form, rest: &[u8]| {
         (*least..=*most).contains(&rest.len()) && rest.iter().all(|byte| made.of(*byte))
     };
-    let from = BEGINNINGS.partition_point(|form| form.0.as_bytes().first() < Some(&first));
-    let same = BEGINNINGS.get(from..).unwrap_or_default().iter();
-    let mut same = same.take_while(|form| form.0.as_bytes().first() == Some(&first));
-    let begins = same.any(|form| {
-        run.strip_prefix(form.0.as_bytes())
-            .is_some_and(|rest| fits(&form, rest) && is_random(rest))
-    });
-    if begins {
+    let begins = || {
+        let from =
+            BEGINNINGS.partition_point(|form| form.0.as_bytes() < [first, second].as_slice());
+        let same = BEGINNINGS.get(from..).unwrap_or_default().iter();
+        let mut same = same.take_while(|form| form.0.as_bytes().starts_with(&[first, second]));
+        same.any(|form| {
+            run.strip_prefix(form.0.as_bytes())
+                .is_some_and(|rest| fits(&form, rest) && is_random(rest))
+        })
+    };
+    let known = SECOND
+        .get(usize::from(first & 63))
+        .is_some_and(|seconds| seconds >> (second & 63) & 1 == 1);
+    if known && begins() {
         return found(start, "prefix");
     }
     let head = text.get(start.saturating_sub(WEBHOOK_MAX)..start)?;
@@ -169,6 +189,11 @@ pub(super) fn verify(text: &[u8], start: usize, run: &[u8]) -> Option<Finding> {
         };
         let from = (start - form.0.len()).checked_sub(earlier)?;
         return (fits(&form, run) && is_random(run)).then(|| found(from, "prefix"))?;
+    }
+    // The last part but one of such a path begins with a B.
+    let part = memchr::memrchr(b'/', head.split_last()?.1)?;
+    if head.get(part + 1) != Some(&b'B') {
+        return None;
     }
     let webhook = memchr::memmem::find(head, WEBHOOK)?;
     found(start - head.len() + webhook + WEBHOOK.len(), "webhook")

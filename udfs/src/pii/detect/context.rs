@@ -216,24 +216,29 @@ pub(super) enum Hint {
 /// Parts of the words that announce a telephone number, such as few other words have.
 static PHONE_WORDS: LazyLock<Words> = LazyLock::new(|| {
     Words::new([
-        &["call", "cell", "cel?"],
-        &["ntac", "cema", "dlin"],
-        &["dial", "dnis", "hotl"],
-        &["mobi", "msis", "ovil"],
-        &["phon", "ndse", "tsap"],
-        &["tel?"],
-        &["sms?", "gsm?"],
-        &[
-            "fax?", "sip?", "answ", "bscr", "ani=", "ani:", "ani\"", "ani'",
-        ],
+        &["ntac", "tsap"],
+        &["phon", "ndse"],
+        &["tel*", "tele", "teln"],
+        &["sms*", "smsn", "sip*"],
+        &["dial", "dlin", "hotl", "ovil"],
+        &["ani*", "cel*", "gsm*", "bscr"],
+        &["fax*", "faxn", "answ"],
+        &["call", "cell", "cema", "dnis", "mobi", "msis"],
     ])
 });
 
 /// Whether a word may announce a telephone number that begins at `start`: a quick look that is
 /// right when it says no.
 pub(super) fn may_announce_phone(text: &[u8], start: usize) -> bool {
-    let head = text.get(start.saturating_sub(BLOCK)..start);
-    PHONE_WORDS.any(&pad(head.unwrap_or_default()))
+    let window = start
+        .checked_sub(BLOCK)
+        .and_then(|from| text.get(from..)?.first_chunk());
+    match window {
+        Some(window) => PHONE_WORDS.any(window),
+        None => PHONE_WORDS.any(&pad(text
+            .get(start.saturating_sub(BLOCK)..start)
+            .unwrap_or_default())),
+    }
 }
 
 /// Reads the surroundings of a candidate that begins at `start` for any of `words`.

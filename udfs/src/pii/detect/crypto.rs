@@ -72,20 +72,13 @@ fn is_base58check(run: &[u8]) -> bool {
     if run.iter().any(other) || !run.iter().any(u8::is_ascii_uppercase) {
         return false;
     }
-    let mut bytes = [0_u8; DECODED];
-    for letter in run {
-        let Some(value) = BASE58.iter().position(|known| known == letter) else {
-            return false;
-        };
-        let mut carry = value as u32;
-        for byte in bytes.iter_mut().rev() {
-            carry += u32::from(*byte) * 58;
-            *byte = (carry & 0xff) as u8;
-            carry >>= 8;
-        }
-        if carry != 0 {
-            return false;
-        }
+    let Some(bytes) = decode58(run) else {
+        return false;
+    };
+    // Each leading zero is written as a 1, so that most runs are of the wrong length.
+    let zeros = |bytes: &[u8], zero: u8| bytes.iter().take_while(|byte| **byte == zero).count();
+    if zeros(&bytes, 0) != zeros(run, b'1') {
+        return false;
     }
     let Some((body, checksum)) = bytes.split_last_chunk::<4>() else {
         return false;
@@ -94,9 +87,52 @@ fn is_base58check(run: &[u8]) -> bool {
     hash.starts_with(checksum)
 }
 
+/// The number that `run` writes in Base58, highest byte first.
+fn decode58(run: &[u8]) -> Option<[u8; DECODED]> {
+    /// Letters whose value a limb holds with room for the carry.
+    const LETTERS: usize = 5;
+    // Limbs of 40 bits, lowest first.
+    let mut limbs = [0_u64; DECODED / 5];
+    for letters in run.chunks(LETTERS) {
+        let (mut value, mut scale) = (0, 1);
+        for letter in letters {
+            value = value * 58 + u64::from(*VALUE58.get(usize::from(*letter))?).checked_sub(1)?;
+            scale *= 58;
+        }
+        for limb in &mut limbs {
+            let next = u128::from(*limb) * scale + u128::from(value);
+            *limb = (next & 0xff_ffff_ffff) as u64;
+            value = (next >> 40) as u64;
+        }
+        if value != 0 {
+            return None;
+        }
+    }
+    let mut bytes = [0; DECODED];
+    for (five, limb) in bytes.chunks_mut(5).rev().zip(limbs) {
+        let [.., a, b, c, d, e] = limb.to_be_bytes();
+        five.copy_from_slice(&[a, b, c, d, e]);
+    }
+    Some(bytes)
+}
+
+/// The value of each letter of Base58, counted from 1; 0 for others.
+const VALUE58: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut value = 0;
+    while value < BASE58.len() {
+        table[BASE58[value] as usize] = value as u8 + 1;
+        value += 1;
+    }
+    table
+};
+
 fn is_bech32(run: &[u8]) -> bool {
     let lower = run.iter().any(u8::is_ascii_lowercase);
     if lower && run.iter().any(u8::is_ascii_uppercase) {
+        return false;
+    }
+    if !matches!(run, [b'b' | b'B' | b't' | b'T' | b'l' | b'L', ..]) {
         return false;
     }
     let run = run.to_ascii_lowercase();

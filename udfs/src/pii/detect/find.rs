@@ -6,7 +6,7 @@ use super::category::{Categories, Category};
 use super::finding::{Finding, resolve};
 use super::fold::Folded;
 use super::row::{Progress, Row};
-use super::scan::{Candidate, Kinds, number_start, scan, token_start};
+use super::scan::{Candidate, Candidates, Kinds, scan, token_start};
 use super::{BY_NAME, iban, number, sign, token, word};
 
 /// Bytes that are scanned before their candidates are looked at, so that both stay in the cache.
@@ -18,10 +18,10 @@ pub(crate) struct Finder {
     wanted: Categories,
     /// Whether some wanted category is found by a detector that reads every row whole.
     reads_all: bool,
-    candidates: Vec<Candidate>,
+    candidates: Candidates,
     found: Vec<Finding>,
     folded: Folded,
-    folded_candidates: Vec<Candidate>,
+    folded_candidates: Candidates,
 }
 
 impl Finder {
@@ -30,10 +30,10 @@ impl Finder {
         Self {
             wanted,
             reads_all: BY_NAME.iter().any(|one| one.categories.meets(wanted)),
-            candidates: Vec::new(),
+            candidates: Candidates::default(),
             found: Vec::new(),
             folded: Folded::default(),
-            folded_candidates: Vec::new(),
+            folded_candidates: Candidates::default(),
         }
     }
 
@@ -67,7 +67,6 @@ impl Finder {
             }
             let chunk = bytes.get(start..bound(row)).unwrap_or_default();
             let mut candidates = std::mem::take(&mut self.candidates);
-            candidates.clear();
             let starts = bounds.get(first..row).unwrap_or_default();
             scan(
                 chunk,
@@ -88,46 +87,51 @@ impl Finder {
     fn chunk(
         &mut self,
         chunk: &[u8],
-        (mut candidates, rows): (&[Candidate], std::ops::Range<usize>),
+        (candidates, rows): (&Candidates, std::ops::Range<usize>),
         bound: impl Fn(usize) -> usize,
         each: &mut dyn FnMut(usize, &[Finding]),
     ) {
-        let mut end = rows.start;
-        while let Some(next) = candidates.first() {
-            let mut row = end;
-            while !self.reads_all && row + 1 < rows.end && bound(row + 1) <= next.at {
+        let (mut numbers, mut others) =
+            (candidates.numbers.as_slice(), candidates.others.as_slice());
+        let mut row = rows.start;
+        while row < rows.end {
+            let next = match (numbers.first(), others.first()) {
+                (None, None) if !self.reads_all => break,
+                (number, other) => {
+                    let other = other.map_or(usize::MAX, |one| one.at);
+                    number.map_or(other, |number| other.min(*number))
+                }
+            };
+            while !self.reads_all && row + 1 < rows.end && bound(row + 1) <= next {
                 row += 1;
             }
-            end = row + 1;
             let (start, stop) = (bound(row), bound(row + 1));
-            let count = candidates.iter().take_while(|one| one.at < stop).count();
-            let (own, others) = candidates.split_at(count);
-            candidates = others;
-            self.row(chunk.get(start..stop).unwrap_or_default(), start, own);
+            let (own_numbers, own_others);
+            (own_numbers, numbers) = split(numbers, |at| *at < stop);
+            (own_others, others) = split(others, |one| one.at < stop);
+            let text = chunk.get(start..stop).unwrap_or_default();
+            self.row(text, start, (own_numbers, own_others));
             if !self.found.is_empty() {
                 each(row, &self.found);
             }
-        }
-        for row in end..if self.reads_all { rows.end } else { end } {
-            let (start, stop) = (bound(row), bound(row + 1));
-            self.row(chunk.get(start..stop).unwrap_or_default(), start, &[]);
-            if !self.found.is_empty() {
-                each(row, &self.found);
-            }
+            row += 1;
         }
     }
 
     /// Replaces the findings by those of one row, whose first byte was scanned as `start`.
-    fn row(&mut self, text: &[u8], start: usize, candidates: &[Candidate]) {
+    fn row(&mut self, text: &[u8], start: usize, candidates: (&[usize], &[Candidate])) {
         self.found.clear();
-        let odd = candidates.iter().any(|one| one.kinds.has(Kinds::ODD));
+        let odd = candidates.1.iter().any(|one| one.kinds.has(Kinds::ODD));
         if odd && self.folded.fold(text) {
             let folded = self.folded.bytes();
-            self.folded_candidates.clear();
             scan(folded, std::iter::once(0), &mut self.folded_candidates);
             look(
                 folded,
-                (0, &self.folded_candidates),
+                0,
+                (
+                    &self.folded_candidates.numbers,
+                    &self.folded_candidates.others,
+                ),
                 self.wanted,
                 &mut self.found,
             );
@@ -137,15 +141,22 @@ impl Finder {
                 finding.mark = self.folded.place(finding.mark);
             }
         } else {
-            look(text, (start, candidates), self.wanted, &mut self.found);
+            look(text, start, candidates, self.wanted, &mut self.found);
         }
     }
+}
+
+/// The first items, for which `is` holds, and the rest.
+fn split<T>(items: &[T], is: impl Fn(&T) -> bool) -> (&[T], &[T]) {
+    let count = items.iter().take_while(|item| is(item)).count();
+    items.split_at(count)
 }
 
 /// Appends the findings in `text`, whose candidates count from `start`.
 fn look(
     text: &[u8],
-    (start, candidates): (usize, &[Candidate]),
+    start: usize,
+    (numbers, others): (&[usize], &[Candidate]),
     wanted: Categories,
     found: &mut Vec<Finding>,
 ) {
@@ -156,11 +167,13 @@ fn look(
         progress: &mut progress,
         found,
     };
-    for candidate in candidates {
-        let (at, kinds) = (candidate.at - start, candidate.kinds);
-        if kinds.has(Kinds::NUMBER) && wanted.meets(number::CATEGORIES) {
-            number::find(row, number_start(at));
+    if wanted.meets(number::CATEGORIES) {
+        for at in numbers {
+            number::find(row, at - start);
         }
+    }
+    for candidate in others {
+        let (at, kinds) = (candidate.at - start, candidate.kinds);
         if kinds.has(Kinds::WORD) && wanted.meets(word::CATEGORIES) {
             word::find(row, at);
         }

@@ -22,26 +22,26 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Reads groups from the run at `start`, which ends at `end`.
-    pub(super) fn read(text: &[u8], start: usize, end: usize) -> Option<Self> {
-        let mut groups = Self {
-            start,
-            ..Self::default()
-        };
-        groups.push(start, end)?;
+    /// Reads groups from the run at `start`, which ends at `end`, into new groups. False if the
+    /// run is longer than any group.
+    pub(super) fn read(&mut self, text: &[u8], start: usize, end: usize) -> bool {
+        self.start = start;
+        if self.push(start, end).is_none() {
+            return false;
+        }
         let mut end = end;
         while let Some(separator @ (b' ' | b'-' | b'.')) = text.get(end).copied() {
-            if groups.separator != 0 && groups.separator != separator {
+            if self.separator != 0 && self.separator != separator {
                 break;
             }
             let next_end = digits_end(text, end + 1);
-            if next_end == end + 1 || groups.push(end + 1, next_end).is_none() {
+            if next_end == end + 1 || self.push(end + 1, next_end).is_none() {
                 break;
             }
-            groups.separator = separator;
+            self.separator = separator;
             end = next_end;
         }
-        Some(groups)
+        true
     }
 
     fn push(&mut self, start: usize, end: usize) -> Option<()> {
@@ -60,17 +60,6 @@ impl Groups {
         self.sizes
             .get(..usize::from(self.count))
             .unwrap_or_default()
-    }
-
-    /// Whether the groups are a year, a month and a day, which begin most log lines.
-    pub(super) fn is_date(&self, text: &[u8]) -> bool {
-        matches!(self.sizes(), [4, 2, 2, ..])
-            && matches!(text.get(self.start..self.start + 2), Some(b"19" | b"20"))
-    }
-
-    /// Whether the groups are an address of the internet.
-    pub(super) fn is_machine_address(&self) -> bool {
-        self.separator == b'.' && self.count == 4 && self.sizes().iter().all(|size| *size <= 3)
     }
 
     /// How many groups there are.

@@ -1,6 +1,6 @@
 //! Classes of 64 bytes at a time: one bit for each byte, found with SIMD instructions.
 
-use wide::u8x32;
+use wide::{u8x16, u8x32};
 
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 64;
@@ -23,6 +23,8 @@ pub(super) struct Masks {
     pub(super) separator: u64,
     /// `-` and `_`, which with letters and digits make up tokens.
     pub(super) hyphen: u64,
+    /// `.`.
+    pub(super) dot: u64,
     /// `@`.
     pub(super) at: u64,
     /// `%` and `\`, with which other bytes are written.
@@ -35,21 +37,40 @@ pub(super) struct Masks {
 
 impl Masks {
     /// The masks of the first 64 bytes of `window`, words by `words`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn of(window: &Window, words: &Words) -> Self {
         let (low, high) = (Half::of(window, 0, words), Half::of(window, LANES, words));
-        let join = |low: u32, high: u32| u64::from(low) | u64::from(high) << LANES;
-        Self {
+        let common = Self {
             digit: join(low.digit, high.digit),
             letter: join(low.letter, high.letter),
             separator: join(low.separator, high.separator),
             hyphen: join(low.hyphen, high.hyphen),
-            at: join(low.at, high.at),
-            escape: join(low.escape, high.escape),
-            odd: join(low.odd, high.odd),
-            word: join(low.word, high.word),
+            dot: join(low.dot, high.dot),
+            ..Self::default()
+        };
+        if (low.rare | high.rare).to_bitmask() == 0 {
+            return common;
+        }
+        let odd = |half: &Half| {
+            if half.bytes.to_bitmask() == 0 {
+                0
+            } else {
+                odd(half.bytes)
+            }
+        };
+        let at = |half: &Half| half.bytes.simd_eq(u8x32::splat(b'@')).to_bitmask();
+        Self {
+            at: join(at(&low), at(&high)),
+            escape: join(low.escape.to_bitmask(), high.escape.to_bitmask()),
+            odd: join(odd(&low), odd(&high)),
+            word: join(low.words.to_bitmask(), high.words.to_bitmask()),
+            ..common
         }
     }
+}
+
+const fn join(low: u32, high: u32) -> u64 {
+    low as u64 | (high as u64) << LANES
 }
 
 /// A window of fewer bytes than it takes, filled with what is in no class.
@@ -61,36 +82,90 @@ pub(super) fn pad(bytes: &[u8]) -> Window {
     window
 }
 
+/// What is known of half a block: masks of the classes that most blocks have, and the lanes of the
+/// others, which few have.
 struct Half {
     digit: u32,
     letter: u32,
     separator: u32,
     hyphen: u32,
-    at: u32,
-    escape: u32,
-    odd: u32,
-    word: u32,
+    dot: u32,
+    bytes: u8x32,
+    escape: u8x32,
+    words: u8x32,
+    /// Lanes with their highest bit set, if any byte is in one of the rare classes.
+    rare: u8x32,
 }
 
 impl Half {
-    #[inline]
+    #[inline(always)]
     fn of(window: &Window, from: usize, words: &Words) -> Self {
         let bytes = load(window, from);
         let is = |byte: u8| bytes.simd_eq(u8x32::splat(byte));
-        let hyphen = is(b'-');
+        let dot = is(b'.');
         // `-`, `.` and `/` follow each other in ASCII.
         let separator = is(b' ') | within(bytes, b'-', 3);
-        let letter = within(bytes | u8x32::splat(0x20), b'a', 26);
-        let other = bytes.to_bitmask();
+        let letter = within(bytes | u8x32::splat(CASE), b'a', 26);
+        let escape = is(b'%') | is(b'\\');
+        let words = words.find(window, from);
         Self {
             digit: within(bytes, b'0', 10).to_bitmask(),
             letter: letter.to_bitmask(),
             separator: separator.to_bitmask(),
-            hyphen: (hyphen | is(b'_')).to_bitmask(),
-            at: is(b'@').to_bitmask(),
-            escape: (is(b'%') | is(b'\\')).to_bitmask(),
-            odd: if other == 0 { 0 } else { odd(bytes) },
-            word: words.find(window, from),
+            hyphen: (is(b'-') | is(b'_')).to_bitmask(),
+            dot: dot.to_bitmask(),
+            bytes,
+            escape,
+            words,
+            // A byte beyond ASCII has its highest bit set itself.
+            rare: bytes | is(b'@') | escape | words,
+        }
+    }
+}
+
+/// How many letters, digits, `-` and `_` `bytes` begin with.
+pub(super) fn run_length(bytes: &[u8]) -> usize {
+    let chunks = bytes.chunks_exact(LANES);
+    let tail = chunks.remainder();
+    for (place, chunk) in chunks.enumerate() {
+        let lanes = u8x32::new(*chunk.first_chunk().unwrap_or(&[0; LANES]));
+        let is = |byte: u8| lanes.simd_eq(u8x32::splat(byte));
+        let letter = within(lanes | u8x32::splat(CASE), b'a', 26);
+        let inside = letter | within(lanes, b'0', 10) | is(b'-') | is(b'_');
+        let count = inside.to_bitmask().trailing_ones() as usize;
+        if count < LANES {
+            return place * LANES + count;
+        }
+    }
+    let in_run = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    bytes.len() - tail.len() + tail.iter().take_while(in_run).count()
+}
+
+/// Which of the next sixteen bytes are digits and which are dots, the first in the lowest bit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    /// `0` to `9`.
+    pub(super) digits: u16,
+    /// `.`.
+    pub(super) dots: u16,
+}
+
+impl Head {
+    /// The head of `bytes`, which may be fewer.
+    #[inline(always)]
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let lanes = bytes.first_chunk().copied().unwrap_or_else(|| {
+            let mut padded = [0; 16];
+            for (slot, byte) in padded.iter_mut().zip(bytes) {
+                *slot = *byte;
+            }
+            padded
+        });
+        let lanes = u8x16::new(lanes);
+        let place = lanes - u8x16::splat(b'0');
+        Self {
+            digits: place.min(u8x16::splat(9)).simd_eq(place).to_bitmask() as u16,
+            dots: lanes.simd_eq(u8x16::splat(b'.')).to_bitmask() as u16,
         }
     }
 }
@@ -113,6 +188,13 @@ fn load(window: &Window, from: usize) -> u8x32 {
     u8x32::new(*lanes.unwrap_or(&[0; LANES]))
 }
 
+/// The bit in which small and large letters differ.
+const CASE: u8 = 0x20;
+/// What may follow a whole word.
+const ENDS: &[u8] = b"=:\"' \t\\<>_])12.#-/(";
+/// Bytes with every low half and every high half that ASCII has.
+const ANY: &[u8] = b"\x00\x11\x22\x33\x44\x55\x66\x77\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f";
+
 /// Finds places where one of a few words may begin, letters of both cases alike: the "Teddy"
 /// search of Hyperscan (as the Rust crate aho-corasick describes it) for beginnings of four bytes.
 /// Words share eight buckets, one bit each, so a place found is a candidate only.
@@ -124,7 +206,7 @@ pub(super) struct Words {
 
 impl Words {
     /// A search for `buckets` of words, each of which counts by its first four bytes. `?` accepts
-    /// every byte.
+    /// every byte, `*` those that may follow a whole word, `#` digits.
     pub(super) fn new(buckets: [&[&str]; 8]) -> Self {
         let mut tables = [[[0_u8; 16]; 2]; AHEAD + 1];
         for (bucket, words) in buckets.into_iter().enumerate() {
@@ -132,10 +214,21 @@ impl Words {
                 let Some([low, high]) = tables.get_mut(table) else {
                     continue;
                 };
-                for (half, place) in [(low, byte & 15), (high, (byte | 0x20) >> 4)] {
-                    for (at, slot) in half.iter_mut().enumerate() {
-                        let accepts = byte == b'?' || at == usize::from(place);
-                        *slot |= u8::from(accepts) << bucket;
+                let accepted = match byte {
+                    b'?' => ANY,
+                    b'*' => ENDS,
+                    b'#' => b"0123456789",
+                    _ => std::slice::from_ref(&byte),
+                };
+                for byte in accepted {
+                    if let Some(slot) = low.get_mut(usize::from(byte & 15)) {
+                        *slot |= 1 << bucket;
+                    }
+                    // Letters of both cases, and what else differs from `byte` in this bit alone.
+                    for either in [byte | CASE, byte & !CASE] {
+                        if let Some(slot) = high.get_mut(usize::from(either >> 4)) {
+                            *slot |= 1 << bucket;
+                        }
                     }
                 }
             }
@@ -154,20 +247,21 @@ impl Words {
 
     /// Whether a word may begin in the first 64 bytes of `window`.
     pub(super) fn any(&self, window: &Window) -> bool {
-        self.find(window, 0) != 0 || self.find(window, LANES) != 0
+        (self.find(window, 0) | self.find(window, LANES)).to_bitmask() != 0
     }
 
-    #[inline]
-    fn find(&self, window: &Window, from: usize) -> u32 {
+    /// Lanes of ones where a word may begin.
+    #[inline(always)]
+    fn find(&self, window: &Window, from: usize) -> u8x32 {
         let mut buckets = u8x32::splat(0xff);
         for (place, [low, high]) in self.halves.iter().enumerate() {
-            let bytes = load(window, from + place) | u8x32::splat(0x20);
+            let bytes = load(window, from + place);
             let half = u8x32::splat(15);
             let lows = low.swizzle_half_relaxed(bytes & half);
             let highs = high.swizzle_half_relaxed(high_halves(bytes));
             buckets = buckets & lows & highs;
         }
-        !buckets.simd_eq(u8x32::splat(0)).to_bitmask()
+        !buckets.simd_eq(u8x32::splat(0))
     }
 }
 
@@ -199,10 +293,25 @@ mod tests {
                 assert_eq!(masks.letter, bit(byte.is_ascii_alphabetic()), "{byte}");
                 assert_eq!(masks.separator, bit(b" -./".contains(&byte)), "{byte}");
                 assert_eq!(masks.hyphen, bit(b"-_".contains(&byte)), "{byte}");
+                assert_eq!(masks.dot, bit(byte == b'.'), "{byte}");
                 assert_eq!(masks.at, bit(byte == b'@'), "{byte}");
                 assert_eq!(masks.escape, bit(b"%\\".contains(&byte)), "{byte}");
                 let odd = [0xc2, 0xd9, 0xdb, 0xe2, 0xe3, 0xef].contains(&byte);
                 assert_eq!(masks.odd, bit(odd), "{byte}");
+            }
+        }
+    }
+
+    #[test]
+    fn runs_end_before_any_other_byte() {
+        for byte in 0..=255_u8 {
+            for at in [0, 5, 31, 32, 40, 64] {
+                let mut text = b"aZ09-_z".repeat(15);
+                text[at] = byte;
+                let inside = byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+                let want = if inside { text.len() } else { at };
+                assert_eq!(run_length(&text), want, "{byte}");
+                assert_eq!(run_length(&text[..at]), at);
             }
         }
     }

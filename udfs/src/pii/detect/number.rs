@@ -7,6 +7,7 @@ use super::boundary::{before, digits_end, opens, plus_before};
 use super::category::{Categories, Category};
 use super::finding::Finding;
 use super::groups::Groups;
+use super::masks::Head;
 use super::row::Row;
 use super::{card, phone, ssn, track};
 
@@ -22,35 +23,40 @@ pub(super) const CATEGORIES: Categories = Categories::NONE
 const DIGITS_MIN: usize = 6;
 /// Longest part of a number in parentheses.
 const AREA_MAX: usize = 5;
+/// Digits of a part of an address of the internet.
+const OCTET_MAX: u32 = 3;
 
-/// Appends the numbers in the run of digits and separators that begins at `start`.
+/// Appends the number whose digits begin at `start`, or before a part of it in parentheses.
 pub(super) fn find(row: &mut Row<'_>, start: usize) {
-    let text = row.text;
-    let prefix = prefix_start(text, start);
-    let mut at = prefix.max(row.progress.number);
-    loop {
-        let end = digits_end(text, at);
-        let mut next = end;
-        if may_begin(text, at, end) {
-            match verify(text, (at, end), row.wanted) {
-                Verdict::Found(finding) => {
-                    next = finding.end.max(end);
-                    row.found.push(finding);
-                    row.progress.number = next;
-                }
-                Verdict::Skip(end) => next = end,
-                Verdict::Nothing => {}
-            }
-        }
-        let joined = matches!(text.get(next), Some(b' ' | b'-' | b'.' | b'/'))
-            && text.get(next + 1).is_some_and(u8::is_ascii_digit);
-        at = match () {
-            () if joined => next + 1,
-            // The part in parentheses is no number together with the rest; the rest may be one.
-            () if next < start => start,
-            () => break,
-        };
+    if start < row.progress.number {
+        return;
     }
+    let rest = row.text.get(start..).unwrap_or_default();
+    let head = Head::of(rest);
+    if let Some(length) = date_length(head, rest).or_else(|| address_length(head)) {
+        row.progress.number = start + length;
+        return;
+    }
+    let prefix = prefix_start(row.text, start);
+    // The part in parentheses may be no number together with the rest; then the rest may be one.
+    let found = (row.progress.number..start).contains(&prefix) && begin(row, prefix);
+    if !found {
+        begin(row, start);
+    }
+}
+
+/// Appends the number that begins at `start`, if it is one.
+fn begin(row: &mut Row<'_>, start: usize) -> bool {
+    let end = digits_end(row.text, start);
+    if !may_begin(row.text, start, end) {
+        return false;
+    }
+    let Some(finding) = verify(row.text, (start, end), row.wanted) else {
+        return false;
+    };
+    row.progress.number = finding.end.max(end);
+    row.found.push(finding);
+    true
 }
 
 /// Where the number begins whose first run of digits begins at `start`: before a part of it in
@@ -105,49 +111,68 @@ fn may_begin(text: &[u8], start: usize, end: usize) -> bool {
     }
 }
 
-enum Verdict {
-    Found(Finding),
-    /// Something else that ends here.
-    Skip(usize),
-    Nothing,
+/// How long the date is that `text` begins with: a year, a month and a day, as most log lines
+/// begin.
+#[inline(always)]
+fn date_length(head: Head, text: &[u8]) -> Option<usize> {
+    const DATE: &[u8; 10] = b"yyyy-mm-dd";
+    if head.digits & 0b111_1111_1111 != 0b011_0110_1111 {
+        return None;
+    }
+    let [century @ .., _, _, one, _, _, two, _, _] = text.first_chunk::<{ DATE.len() }>()?;
+    let separated = one == two && matches!(one, b' ' | b'-' | b'.' | b'/');
+    (matches!(century, b"19" | b"20") && separated).then_some(DATE.len())
 }
 
-fn verify(text: &[u8], (start, end): (usize, usize), wanted: Categories) -> Verdict {
+/// How long the address of the internet is that the text begins with: four groups of digits with
+/// dots between them, and no fifth.
+#[inline(always)]
+fn address_length(head: Head) -> Option<usize> {
+    let (mut digits, mut dots, mut length) = (head.digits, head.dots, 0);
+    for group in 0..4 {
+        let count = digits.trailing_ones();
+        if !(1..=OCTET_MAX).contains(&count) {
+            return None;
+        }
+        (digits, dots, length) = (digits >> count, dots >> count, length + count);
+        if group == 3 {
+            break;
+        }
+        if dots & 1 == 0 {
+            return None;
+        }
+        (digits, dots, length) = (digits >> 1, dots >> 1, length + 1);
+    }
+    (dots & 1 == 0 || digits & 2 == 0).then_some(length as usize)
+}
+
+/// The number that begins with the digits in `start..end`.
+fn verify(text: &[u8], (start, end): (usize, usize), wanted: Categories) -> Option<Finding> {
     let marked = plus_before(text, start) > 0 || before(text, start) == Some(b'(');
     let track = track::begins(text, start);
     let path = card::in_path(text, start..end);
     if !marked && !track && !path && !opens(text, start) {
-        return Verdict::Nothing;
+        return None;
     }
-    if let Some(groups) = Groups::read(text, start, end) {
-        if groups.is_date(text) {
-            return Verdict::Skip(groups.end(3));
-        }
-        if groups.is_machine_address() {
-            return Verdict::Skip(groups.end(4));
-        }
+    let mut groups = Groups::default();
+    if groups.read(text, start, end) {
         if let Some(finding) = numbered(text, &groups, wanted) {
-            return Verdict::Found(finding);
+            return Some(finding);
         }
-        let follows = matches!(
-            text.get(groups.end(groups.count())),
-            Some(b'(' | b')' | b' ' | b'/')
-        );
-        if !marked && !follows && groups.digits() < DIGITS_MIN {
-            return Verdict::Nothing;
+        let after = text.get(groups.end(groups.count())..).unwrap_or_default();
+        let follows = matches!(after, [b'(' | b')' | b' ' | b'/', ..]);
+        let few =
+            groups.digits() < DIGITS_MIN || groups.digits() == DIGITS_MIN && groups.count() <= 2;
+        if !marked && !follows && few {
+            return None;
         }
-        let continued = matches!(
-            text.get(groups.end(groups.count())),
-            Some(b'(' | b')' | b'/')
-        ) || text
-            .get(groups.end(groups.count())..)
-            .is_some_and(|rest| rest.starts_with(b" ("));
+        let continued = matches!(after, [b'(' | b')' | b'/', ..] | [b' ', b'(', ..]);
         if !marked && !continued && !phone::may_be(text, &groups) {
-            return Verdict::Nothing;
+            return None;
         }
     }
-    let phone = (!track && wanted.has(Category::Phone)).then(|| phone::verify(text, start));
-    phone.flatten().map_or(Verdict::Nothing, Verdict::Found)
+    let wanted = !track && wanted.has(Category::Phone);
+    wanted.then(|| phone::verify(text, start)).flatten()
 }
 
 /// What has digits of its own kind: a track, a card, a number of a person.

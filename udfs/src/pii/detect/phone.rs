@@ -34,11 +34,16 @@ pub(super) fn may_be(text: &[u8], groups: &Groups) -> bool {
     let end = groups.end(groups.count());
     north_american
         || may_announce_phone(text, groups.start)
-        || text.len() <= ALONE_MAX
+        || text.len() <= ALONE_MAX && begins_text(text, groups.start)
         || (1..=groups.count()).any(|count| follows(text, groups.end(count), PHONE_AFTER))
         || text
             .get(end)
             .is_some_and(|next| matches!(next, b'x' | b'X'))
+}
+
+fn begins_text(text: &[u8], start: usize) -> bool {
+    text.get(..start)
+        .is_some_and(|head| head.trim_ascii().is_empty())
 }
 
 /// The number whose first digit is at `first`.

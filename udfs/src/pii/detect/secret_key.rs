@@ -97,7 +97,7 @@ pub(super) fn before_separator(text: &[u8], separator: usize) -> Option<Kind> {
     let head = text.get(separator.saturating_sub(KEY_MAX)..separator)?;
     let mut head = trim_end(head, |byte| matches!(byte, b' ' | b'\t'));
     head = head.strip_suffix(b"]").unwrap_or(head);
-    if let Some(inner) = head.strip_suffix(b"\"").or_else(|| head.strip_suffix(b"'")) {
+    if let [inner @ .., b'"' | b'\'' | b'`'] = head {
         head = trim_end(inner, |byte| byte == b'\\');
     }
     classify(name_at_end(head))

@@ -2,6 +2,7 @@
 
 use super::boundary::before;
 use super::category::{Categories, Category};
+use super::masks::run_length;
 use super::row::Row;
 use super::{cloud, crypto, jwt};
 
@@ -21,14 +22,9 @@ pub(super) fn find(row: &mut Row<'_>, start: usize) {
     if start < row.progress.value && before(text, start) == Some(b'.') {
         return;
     }
-    let rest = text.get(start..).unwrap_or_default();
-    let in_run = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let length = rest
-        .iter()
-        .take(RUN_MAX)
-        .take_while(|byte| in_run(byte))
-        .count();
-    let run = rest.get(..length).unwrap_or_default();
+    let near = text.get(start..).unwrap_or_default();
+    let near = near.get(..RUN_MAX).unwrap_or(near);
+    let run = near.get(..run_length(near)).unwrap_or_default();
     let found = match run.first() {
         Some(b'e') if run.starts_with(b"eyJ") => jwt::verify(text, start),
         _ => None,
