@@ -21,7 +21,8 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use sluice_benches::{chain, lines};
+use sluice_benches::chain::{self, Covers};
+use sluice_benches::lines;
 use tokio::runtime::Runtime;
 
 const ROWS: usize = 8192;
@@ -37,7 +38,8 @@ fn main() {
         return;
     };
     let folder = Path::new(&folder);
-    fs::write(folder.join("chain.sql"), chain::duckdb()).expect("a folder to write to");
+    fs::write(folder.join("chain.sql"), chain::duckdb(Covers::Everything))
+        .expect("a folder to write to");
     let runtime = Runtime::new().expect("a runtime");
     for (mix, dirty) in MIXES {
         let batches: Vec<Vec<String>> = (0..BATCHES)
@@ -49,7 +51,7 @@ fn main() {
         let context = session(batches);
         for (name, expression, times) in [
             ("redact", "redact(text)".to_owned(), 9),
-            ("datafusion", chain::datafusion(), 3),
+            ("datafusion", chain::datafusion(Covers::Everything), 3),
         ] {
             let seconds = fastest(times, || runtime.block_on(run(&context, &expression)));
             println!("{name} {mix} {:.3}", bytes as f64 / 1e6 / seconds);
