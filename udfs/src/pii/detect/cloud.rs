@@ -145,7 +145,7 @@ const WEBHOOK_MAX: usize = 64;
 pub(super) fn verify(text: &[u8], start: usize, run: &[u8]) -> Option<Finding> {
     let (first, second) = (*run.first()?, *run.get(1)?);
     let found = |from: usize, rule| {
-        let end = start + run.len();
+        let end = checksum_end(text, start + run.len(), run);
         let end = if text
             .get(from..start)
             .is_some_and(|head| head.ends_with(b"."))
@@ -197,6 +197,20 @@ pub(super) fn verify(text: &[u8], start: usize, run: &[u8]) -> Option<Finding> {
     }
     let webhook = memchr::memmem::find(head, WEBHOOK)?;
     found(start - head.len() + webhook + WEBHOOK.len(), "webhook")
+}
+
+/// The end of a token of Atlassian, which a checksum of eight digits follows after `=`; that of
+/// others is where their run ends.
+fn checksum_end(text: &[u8], end: usize, run: &[u8]) -> usize {
+    const CHECKSUM: &[u8; 9] = b"=01234567";
+    let next = text.get(end..end + CHECKSUM.len());
+    let checksum = next.and_then(|next| next.strip_prefix(b"="));
+    let hex = checksum.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    if hex && run.starts_with(b"ATATT3") {
+        end + CHECKSUM.len()
+    } else {
+        end
+    }
 }
 
 /// A token of a bot of Telegram: its number, a colon, 35 bytes.
@@ -261,6 +275,7 @@ mod tests {
             format!("SG.{}.{}", &mixed[..22], mixed),
             format!("hvs.{}", &mixed[..24]),
             format!("123456789:AA{}", &mixed[..33]),
+            format!("ATATT3{mixed}{mixed}=1A2B3C4D"),
         ];
         for token in cases {
             for text in [

@@ -1,6 +1,6 @@
 //! Characters that stand for ASCII ones: full-width and Arabic digits, no-break and thin spaces,
-//! dashes of typography, escapes such as `\u0040`, and characters of no width, which stand for
-//! nothing. Text that has them is searched in folded form, and findings are mapped back.
+//! dashes of typography, escapes such as `\u0040`, separators between digits as a URL writes them,
+//! and characters of no width, which stand for nothing. Text that has them is searched in folded form, and findings are mapped back.
 
 use std::borrow::Cow;
 
@@ -24,6 +24,10 @@ impl Folded {
         while let Some(byte) = text.get(at) {
             let (length, ascii) = match byte {
                 b'\\' | 0x80.. => read(text.get(at..).unwrap_or_default()).unwrap_or((0, None)),
+                b'%' if self.bytes.last().is_some_and(u8::is_ascii_digit) => {
+                    let separator = between_digits(text.get(at + 1..).unwrap_or_default());
+                    separator.map_or((0, None), |byte| (3, Some(byte)))
+                }
                 _ => (0, None),
             };
             if length == 0 {
@@ -61,10 +65,19 @@ impl Folded {
     }
 }
 
+/// The separator that `text` writes in two hexadecimal digits, if another digit follows.
+fn between_digits(text: &[u8]) -> Option<u8> {
+    match text {
+        [b'2', b'0', b'0'..=b'9', ..] => Some(b' '),
+        [b'2', b'd' | b'D', b'0'..=b'9', ..] => Some(b'-'),
+        _ => None,
+    }
+}
+
 /// A value as it would be in ASCII.
 pub(crate) fn plain(value: &str) -> Cow<'_, str> {
     let mut folded = Folded::default();
-    if value.is_ascii() && !value.contains('\\') || !folded.fold(value.as_bytes()) {
+    if value.is_ascii() && !value.contains(['\\', '%']) || !folded.fold(value.as_bytes()) {
         return Cow::Borrowed(value);
     }
     String::from_utf8(folded.bytes).map_or(Cow::Borrowed(value), Cow::Owned)
@@ -125,6 +138,8 @@ mod tests {
             ("4\u{200b}1", Some("41")),
             ("bob\\u0040x.com", Some("bob@x.com")),
             ("a\\u0022b \u{3000}", Some("a\\u0022b  ")),
+            ("n=4111%201111%2d1", Some("n=4111 1111-1")),
+            ("a%201 1%20b", None),
             ("a\\\\u0040b", None),
             ("b\u{fc}cher", None),
             ("\\u00", None),

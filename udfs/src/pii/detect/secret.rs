@@ -192,7 +192,7 @@ fn find_phrase(row: &mut Row<'_>, end: usize) {
 
 fn phrase(text: &[u8], (start, end): (usize, usize), name: &[u8]) -> Option<Span> {
     let rest = text.get(end..)?;
-    if rest.starts_with(b">") && before(text, start) == Some(b'<') {
+    if rest.starts_with(b">") && opens_element(text, start) {
         // A long element is no password; the limit keeps the search short.
         let near = rest.get(..PLUGIN_MAX * 4).unwrap_or(rest);
         return sound(text, end + 1..end + memchr::memchr(b'<', near)?);
@@ -236,6 +236,20 @@ fn phrase(text: &[u8], (start, end): (usize, usize), name: &[u8]) -> Option<Span
     sound(text, span)
 }
 
+/// Whether a name at `start` is that of an element, with or without the prefix of a name space.
+fn opens_element(text: &[u8], start: usize) -> bool {
+    let head = text.get(start.saturating_sub(NAME_MAX)..start);
+    let head = head.unwrap_or_default();
+    let prefix = head.strip_suffix(b":").unwrap_or_default();
+    let word = prefix
+        .iter()
+        .rev()
+        .take_while(|byte| is_word(**byte))
+        .count();
+    let open = prefix.get(..prefix.len() - word).unwrap_or_default();
+    head.ends_with(b"<") || word > 0 && open.ends_with(b"<")
+}
+
 fn sound(text: &[u8], span: Span) -> Option<Span> {
     (!is_harmless(text.get(span.clone())?)).then_some(span)
 }
@@ -276,6 +290,9 @@ mod tests {
             ("ALTER ROLE x PASSWORD 'hunter2';", &["hunter2"]),
             ("the password is hunter2", &["hunter2"]),
             ("<password>hunter2</password>", &["hunter2"]),
+            ("<wsse:Password>hunter2</wsse:Password>", &["hunter2"]),
+            ("password=a&b user=bob", &["a&b"]),
+            ("?password=a&amp;b=c", &["a"]),
             ("https://bob:hunter2@example.com/x", &["hunter2"]),
             ("postgres://bob:p@ss:w@db:5432/x", &["p@ss:w"]),
             ("root:hunter2@tcp(127.0.0.1:3306)/db", &["hunter2"]),

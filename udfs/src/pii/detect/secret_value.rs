@@ -258,7 +258,8 @@ fn word_end(text: &[u8], start: usize) -> usize {
                 Some(b'\\') => at += 1,
                 _ => {}
             },
-            b',' | b'&' | b';' | b'|' | b'}' | b']' | b')' | b'"' | b'\'' | b'`' | b'<' | b'>' => {
+            b'&' if is_parameter(text, at + 1) => break,
+            b',' | b';' | b'|' | b'}' | b']' | b')' | b'"' | b'\'' | b'`' | b'<' | b'>' => {
                 break;
             }
             space if space.is_ascii_whitespace() => break,
@@ -267,6 +268,17 @@ fn word_end(text: &[u8], start: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// Whether what follows an ampersand at `at` is the next parameter of a query, or nothing.
+/// Otherwise the ampersand is a character of the value.
+fn is_parameter(text: &[u8], at: usize) -> bool {
+    let rest = text.get(at..(at + JUDGED_MAX).min(text.len()));
+    let rest = rest.unwrap_or_default();
+    let rest = rest.strip_prefix(b"amp;").unwrap_or(rest);
+    let named = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_-.%[]~+$".contains(byte);
+    let name = rest.iter().take_while(named).count();
+    name == 0 || rest.get(name) == Some(&b'=')
 }
 
 const fn ends_line(byte: &u8) -> bool {
