@@ -46,7 +46,10 @@ const OTHERS: [(&str, &str); 9] = [
         "",
     ),
     (
-        r"\b(?:(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}|gh[oprsu]_[A-Za-z0-9]{36}|glpat-[\w-]{20,}|xox[abeoprs]-[\w-]{10,}|[rs]k_(?:live|test)_[A-Za-z0-9]{10,}|AIza[\w-]{35})\b",
+        concat!(
+            r"\b(?:(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}|gh[oprsu]_[A-Za-z0-9]{36}|glpat-[\w-]{20,}|",
+            r"xox[abeoprs]-[\w-]{10,}|[rs]k_(?:live|test)_[A-Za-z0-9]{10,}|AIza[\w-]{35})\b",
+        ),
         "",
     ),
     (

@@ -31,8 +31,11 @@ pub(super) fn digits_end(text: &[u8], at: usize) -> usize {
 #[inline]
 const fn digits_of(eight: [u8; 8]) -> usize {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
-    let values = u64::from_le_bytes(eight) ^ ONES * b'0' as u64;
-    let others = ((values & ONES * 0x7f) + ONES * (0x80 - 10) | values) & ONES * 0x80;
+    const HIGH: u64 = ONES << 7;
+    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+    const MORE_THAN_NINE: u64 = u64::from_le_bytes([0x80 - 10; 8]);
+    let values = u64::from_le_bytes(eight) ^ ZEROS;
+    let others = (((values & !HIGH) + MORE_THAN_NINE) | values) & HIGH;
     others.trailing_zeros() as usize / 8
 }
 

@@ -1,6 +1,7 @@
 //! Characters that stand for ASCII ones: full-width and Arabic digits, no-break and thin spaces,
-//! dashes of typography, escapes such as `\u0040`, separators between digits as a URL writes them,
-//! and characters of no width, which stand for nothing. Text that has them is searched in folded form, and findings are mapped back.
+//! dashes of typography, escapes such as `\u0040`, separators between digits as a URL writes
+//! them, and characters of no width, which stand for nothing. Text that has them is searched in
+//! folded form, and findings are mapped back.
 
 use std::borrow::Cow;
 

@@ -25,6 +25,8 @@ pub(super) struct Masks {
     pub(super) hyphen: u64,
     /// `.`.
     pub(super) dot: u64,
+    /// `:`.
+    pub(super) colon: u64,
     /// `@`.
     pub(super) at: u64,
     /// `%` and `\`, with which other bytes are written.
@@ -46,6 +48,7 @@ impl Masks {
             separator: join(low.separator, high.separator),
             hyphen: join(low.hyphen, high.hyphen),
             dot: join(low.dot, high.dot),
+            colon: join(low.colon, high.colon),
             ..Self::default()
         };
         if (low.rare | high.rare).to_bitmask() == 0 {
@@ -90,6 +93,7 @@ struct Half {
     separator: u32,
     hyphen: u32,
     dot: u32,
+    colon: u32,
     bytes: u8x32,
     escape: u8x32,
     words: u8x32,
@@ -102,7 +106,6 @@ impl Half {
     fn of(window: &Window, from: usize, words: &Words) -> Self {
         let bytes = load(window, from);
         let is = |byte: u8| bytes.simd_eq(u8x32::splat(byte));
-        let dot = is(b'.');
         // `-`, `.` and `/` follow each other in ASCII.
         let separator = is(b' ') | within(bytes, b'-', 3);
         let letter = within(bytes | u8x32::splat(CASE), b'a', 26);
@@ -113,7 +116,8 @@ impl Half {
             letter: letter.to_bitmask(),
             separator: separator.to_bitmask(),
             hyphen: (is(b'-') | is(b'_')).to_bitmask(),
-            dot: dot.to_bitmask(),
+            dot: is(b'.').to_bitmask(),
+            colon: is(b':').to_bitmask(),
             bytes,
             escape,
             words,
@@ -294,6 +298,7 @@ mod tests {
                 assert_eq!(masks.separator, bit(b" -./".contains(&byte)), "{byte}");
                 assert_eq!(masks.hyphen, bit(b"-_".contains(&byte)), "{byte}");
                 assert_eq!(masks.dot, bit(byte == b'.'), "{byte}");
+                assert_eq!(masks.colon, bit(byte == b':'), "{byte}");
                 assert_eq!(masks.at, bit(byte == b'@'), "{byte}");
                 assert_eq!(masks.escape, bit(b"%\\".contains(&byte)), "{byte}");
                 let odd = [0xc2, 0xd9, 0xdb, 0xe2, 0xe3, 0xef].contains(&byte);

@@ -3,7 +3,7 @@
 //! It begins at runs of digits and separators. A group that cannot begin a candidate is left
 //! behind after its next byte; the others are read forward by a few groups of digits at most.
 
-use super::boundary::{before, digits_end, opens, plus_before};
+use super::boundary::{before, digits_end, is_word, opens, plus_before};
 use super::category::{Categories, Category};
 use super::finding::Finding;
 use super::groups::Groups;
@@ -111,17 +111,29 @@ fn may_begin(text: &[u8], start: usize, end: usize) -> bool {
     }
 }
 
-/// How long the date is that `text` begins with: a year, a month and a day, as most log lines
-/// begin.
+/// How long the date is that `text` begins with, as most log lines begin: a year, a month and a
+/// day, or numbers of two digits with slashes between them and a year.
 #[inline(always)]
 fn date_length(head: Head, text: &[u8]) -> Option<usize> {
-    const DATE: &[u8; 10] = b"yyyy-mm-dd";
-    if head.digits & 0b111_1111_1111 != 0b011_0110_1111 {
-        return None;
+    const YEAR_FIRST: &[u8; 10] = b"yyyy-mm-dd";
+    const SHORT: &[u8; 8] = b"dd/mm/yy";
+    const LONG: &[u8; 10] = b"dd/mm/yyyy";
+    let slashes = |length: usize| {
+        let [day, _, one, month, _, two, ..] = text.first_chunk::<{ SHORT.len() }>()?;
+        let dated = *day <= b'3' && *month <= b'3' && [*one, *two] == *b"//";
+        (dated && text.get(length) != Some(&b'/')).then_some(length)
+    };
+    if head.digits & 0b111_1111_1111 == 0b011_0110_1111 {
+        let [century @ .., _, _, one, _, _, two, _, _] =
+            text.first_chunk::<{ YEAR_FIRST.len() }>()?;
+        let separated = one == two && matches!(one, b' ' | b'-' | b'.' | b'/');
+        return (matches!(century, b"19" | b"20") && separated).then_some(YEAR_FIRST.len());
     }
-    let [century @ .., _, _, one, _, _, two, _, _] = text.first_chunk::<{ DATE.len() }>()?;
-    let separated = one == two && matches!(one, b' ' | b'-' | b'.' | b'/');
-    (matches!(century, b"19" | b"20") && separated).then_some(DATE.len())
+    match head.digits & 0b111_1111_1111 {
+        digits if digits & 0b1_1111_1111 == 0b0_1101_1011 => slashes(SHORT.len()),
+        0b011_1101_1011 => slashes(LONG.len()),
+        _ => None,
+    }
 }
 
 /// How long the address of the internet is that the text begins with: four groups of digits with
@@ -160,14 +172,13 @@ fn verify(text: &[u8], (start, end): (usize, usize), wanted: Categories) -> Opti
             return Some(finding);
         }
         let after = text.get(groups.end(groups.count())..).unwrap_or_default();
-        let follows = matches!(after, [b'(' | b')' | b' ' | b'/', ..]);
+        let continued = matches!(after, [b'(' | b')' | b'/', ..] | [b' ', b'(', ..]);
         let few =
             groups.digits() < DIGITS_MIN || groups.digits() == DIGITS_MIN && groups.count() <= 2;
-        if !marked && !follows && few {
-            return None;
-        }
-        let continued = matches!(after, [b'(' | b')' | b'/', ..] | [b' ', b'(', ..]);
-        if !marked && !continued && !phone::may_be(text, &groups) {
+        // Letters go on with an identifier, but for those of an extension.
+        let inside = groups.count() == 1
+            && matches!(after, [next, ..] if is_word(*next) && !matches!(next, b'x' | b'X'));
+        if !marked && !continued && (few || inside || !phone::may_be(text, &groups)) {
             return None;
         }
     }

@@ -176,8 +176,10 @@ struct Bits {
 #[derive(Debug, Default)]
 struct Runs {
     digits: Carried,
-    numbers: [Carried; 5],
+    numbers: [Carried; 4],
     openings: [Carried; 3],
+    times: [Carried; 3],
+    opened: [Carried; 2],
     tokens: [Carried; 6],
     accounts: [Carried; 4],
 }
@@ -190,9 +192,15 @@ impl Runs {
         let ahead = (digit & !cut) >> 1 | u64::from(next_digit) << (BLOCK - 1);
         let number = digit | masks.separator & after & ahead;
         let word = digit | masks.letter;
-        let opens = digit & !after & self.opens(masks, after, cut);
+        let starts = digit & !after;
+        let opens = starts & self.opens(masks, after, cut);
+        let (in_time, long) = self.times(masks, after, cut);
+        let six = self.number(number, cut);
+        let [any, late] = &mut self.opened;
+        let any = any.shift(opens & !in_time, 5);
+        let late = late.shift(opens & in_time, 5);
         Bits {
-            number: self.number(number, opens, cut),
+            number: six & (any | late & long),
             token: self.token(word | masks.hyphen, cut),
             account: self.account(masks, word, cut),
         }
@@ -209,16 +217,24 @@ impl Runs {
         !inside | escape
     }
 
-    /// Places that end six bytes of a run, of which the first is in `opens`. Each step joins two
-    /// runs that overlap in a byte, so that the cut between the first two bytes of a pair is never
-    /// stepped over.
-    fn number(&mut self, one: u64, opens: u64, cut: u64) -> u64 {
-        let [a, b, c, d, e] = &mut self.numbers;
+    /// Places behind a digit and a colon, as in a time of day, where only a long number may begin,
+    /// and places that end six digits, if they are in one row.
+    fn times(&mut self, masks: &Masks, after_digit: u64, cut: u64) -> (u64, u64) {
+        let [a, b, c] = &mut self.times;
+        let in_time = a.shift(masks.colon & after_digit, 1) & !cut;
+        let two = masks.digit & after_digit;
+        let four = two & b.shift(two, 2);
+        (in_time, four & c.shift(two, 4))
+    }
+
+    /// Places that end six bytes of a run. Each step joins two runs that overlap in a byte, so that
+    /// the cut between the first two bytes of a pair is never stepped over.
+    fn number(&mut self, one: u64, cut: u64) -> u64 {
+        let [a, b, c, d] = &mut self.numbers;
         let two = one & a.shift(one, 1) & !cut;
         let three = two & b.shift(two, 1);
         let five = three & c.shift(three, 2);
-        let six = five & d.shift(five, 1);
-        six & e.shift(opens, 5)
+        five & d.shift(five, 1)
     }
 
     /// Places that end the first seventeen bytes of a run.
@@ -248,8 +264,11 @@ mod tests {
 
     use super::*;
 
+    /// First bytes of numbers, and other places with their kinds.
+    type Found = (Vec<usize>, Vec<(usize, u8)>);
+
     /// The same candidates of one row, byte by byte.
-    fn slow(row: &[u8]) -> (Vec<usize>, Vec<(usize, u8)>) {
+    fn slow(row: &[u8]) -> Found {
         let digit = |at: usize| row.get(at).is_some_and(u8::is_ascii_digit);
         let between =
             |at: usize| b" -./".contains(&row[at]) && at > 0 && digit(at - 1) && digit(at + 1);
@@ -280,7 +299,9 @@ mod tests {
                 let escaped = |back: usize| earlier(back).is_some_and(|one| b"%\\".contains(&one));
                 digit(at) && (!inside || escaped(2) || escaped(3)) && !(at > 0 && digit(at - 1))
             };
-            if opens(at) && at + 6 <= row.len() && (at..at + 6).all(number) {
+            let time = at > 1 && row[at - 1] == b':' && digit(at - 2);
+            let six = |is: &dyn Fn(usize) -> bool| at + 6 <= row.len() && (at..at + 6).all(is);
+            if opens(at) && if time { six(&digit) } else { six(&number) } {
                 numbers.push(at);
             }
             let kinds = [
@@ -303,7 +324,7 @@ mod tests {
         (numbers, found)
     }
 
-    fn quick(rows: &[Vec<u8>]) -> Vec<(Vec<usize>, Vec<(usize, u8)>)> {
+    fn quick(rows: &[Vec<u8>]) -> Vec<Found> {
         let bytes = rows.concat();
         let mut starts = vec![0];
         for row in rows {
@@ -334,7 +355,7 @@ mod tests {
         fn blocks_see_what_bytes_see(
             rows in prop::collection::vec(
                 prop::collection::vec(
-                    prop::sample::select(b"0127 -./a_B@%4\\u\xc2\xe2=".to_vec()),
+                    prop::sample::select(b"0127 -./:a_B@%4\\u\xc2\xe2=".to_vec()),
                     0..150,
                 ),
                 1..8,
