@@ -394,7 +394,8 @@ mod tests {
             let text = format!("{}{word}", "~".repeat(before));
             let mut found = Candidates::default();
             scan(text.as_bytes(), std::iter::once(0), &mut found);
-            prop_assert!(found.others.iter().any(|one| one.kinds.has(Kinds::WORD) && one.at >= before));
+            let is_word = |one: &Candidate| one.kinds.has(Kinds::WORD) && one.at >= before;
+            prop_assert!(found.others.iter().any(is_word));
         }
     }
 }
