@@ -26,8 +26,9 @@ pub(super) fn find(text: &[u8], wanted: Categories, found: &mut Vec<Finding>) {
         let rest = text.get(at..).unwrap_or_default();
         let length = rest.iter().take_while(|byte| is_part(**byte)).count();
         let end = at + length;
-        // Longer runs hold no address, or two of them between a dash.
-        if length <= 2 * LENGTH_MAX {
+        // Longer runs hold no address, or two of them between a dash; most are words without marks.
+        let marks = |run: &[u8]| run.iter().filter(|byte| !byte.is_ascii_hexdigit()).count();
+        if length <= 2 * LENGTH_MAX && rest.get(..length).is_some_and(|run| marks(run) >= 2) {
             let mac = wanted.has(hardware).then(|| mac(text, at, end)).flatten();
             if mac.is_none() && wanted.has(internet) {
                 ranges(text, at, end).for_each(|(start, end)| found.extend(ip(text, start, end)));
