@@ -4,6 +4,8 @@
 
 mod enrichment;
 
+mod redaction;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use toml::{Table, Value};
 use crate::error::{Error, Result};
 
 pub use enrichment::{Enrichment, FeedFormat, GeoDatabase, KeyedTable, TableFormat, ThreatFeed};
+pub use redaction::{Ner, Redaction};
 
 /// The settings that ship, with a comment for each.
 pub const DEFAULTS: &str = include_str!("default.toml");
@@ -131,16 +134,6 @@ pub struct Maintenance {
     pub vacuum_retention: Duration,
 }
 
-/// What is done with personal data.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Redaction {
-    /// A reference to the key of keyed hashes and tokens, see [`crate::secret`]; empty for none.
-    pub key: String,
-    /// Policies by name: modes by category, or by the name of a set of categories.
-    pub policies: BTreeMap<String, BTreeMap<String, String>>,
-}
-
 impl Default for Config {
     fn default() -> Self {
         // The text is a constant of this build, which a test parses.
@@ -229,8 +222,8 @@ fn merge(base: &mut Table, over: &Table) {
     }
 }
 
-/// `SERVER__LISTEN` and a text as a table. The text is a boolean or an integer only where it reads
-/// as one and the default is one too; lists are separated by commas; everything else is a string.
+/// `SERVER__LISTEN` and a text as a table. The text is a boolean or a number only where it reads as
+/// one and the default is one too; lists are separated by commas; everything else is a string.
 fn as_table(path: &str, text: &str) -> Table {
     let path: Vec<String> = path.split("__").map(str::to_lowercase).collect();
     let defaults: Table = DEFAULTS.parse().unwrap_or_default();
@@ -243,6 +236,7 @@ fn as_table(path: &str, text: &str) -> Table {
     let value = match default {
         Some(Value::Boolean(_)) => text.parse().map(Value::Boolean).ok(),
         Some(Value::Integer(_)) => text.parse().map(Value::Integer).ok(),
+        Some(Value::Float(_)) => text.parse().map(Value::Float).ok(),
         Some(Value::Array(_)) => {
             let entries = text
                 .split(',')
@@ -324,12 +318,14 @@ mod tests {
             ("SLUICE__SERVER__LISTEN", "127.0.0.1:1"),
             ("SLUICE__SERVER__TOKEN", "12345"),
             ("SLUICE__PIPELINE__MAX_ROWS", "7"),
+            ("SLUICE__REDACTION__NER__MINIMUM_SCORE", "0.95"),
             ("HOME", "/"),
         ];
         let config = load("[server]\nlisten = \"127.0.0.1:2\"", &environment).unwrap();
         assert_eq!(config.server.listen.port(), 2);
         assert_eq!(config.server.token, "12345");
         assert_eq!(config.pipeline.max_rows, 7);
+        assert_eq!(config.redaction.ner.minimum_score, 95);
         assert_eq!(config.query, Config::default().query);
     }
 

@@ -48,7 +48,9 @@ impl Engine {
         let cpu = Cpu::new()?;
         let enricher = plugin.enricher.clone();
         let enrichment = Enrichment::open(&config.enrichment, enricher, Arc::clone(&cpu)).await?;
-        let policies = policies(&config, &plugin)?;
+        let (settings, functions) = (config.clone(), plugin.clone());
+        let policies = cpu.run(async move { policies(&settings, &functions) });
+        let policies = policies.await?;
         let contexts =
             Contexts::new(&config.query, &plugin, Arc::clone(&enrichment))?.with_policies(policies);
         let contexts = Arc::new(contexts);

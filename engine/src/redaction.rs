@@ -4,19 +4,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::config::ConfigOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::secret;
 
 /// The setting of the key.
 const KEY: &str = "redaction.key";
 
-/// What the configuration says of redaction, its secret read.
+/// What the configuration says of redaction, its secret and its files read.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Configured {
     /// What to do with findings: a mode by category, or by the name of a set of categories, of each
@@ -24,12 +26,42 @@ pub struct Configured {
     pub policies: BTreeMap<String, BTreeMap<String, String>>,
     /// The key of keyed hashes and tokens.
     pub key: Option<String>,
+    /// A model that finds names.
+    pub ner: Option<NerModel>,
+}
+
+/// The files of a model that finds names.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct NerModel {
+    /// Where they are.
+    pub directory: PathBuf,
+    /// `config.json`.
+    pub config: Vec<u8>,
+    /// `tokenizer.json`.
+    pub tokenizer: Vec<u8>,
+    /// `model.safetensors`.
+    pub weights: Vec<u8>,
+    /// The lowest score of a finding, in percent.
+    pub minimum_score: u8,
+    /// What its labels stand for, beside the usual ones.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for NerModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NerModel")
+            .field("directory", &self.directory)
+            .field("minimum_score", &self.minimum_score)
+            .field("labels", &self.labels)
+            .finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Configured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Configured")
             .field("policies", &self.policies)
+            .field("ner", &self.ner)
             .finish_non_exhaustive()
     }
 }
@@ -95,7 +127,8 @@ impl Configured {
     /// What `settings` say.
     ///
     /// # Errors
-    /// [`crate::error::Kind::User`] when the key is written out, or what it refers to is not there.
+    /// [`crate::error::Kind::User`] when the key is written out, or what it refers to is not there;
+    /// [`crate::error::Kind::NotFound`] when a file of the model is not there.
     pub fn read(settings: &config::Redaction) -> Result<Self> {
         let key = match settings.key.as_str() {
             "" => None,
@@ -107,7 +140,41 @@ impl Configured {
         Ok(Self {
             policies: settings.policies.clone(),
             key,
+            ner: NerModel::read(&settings.ner)?,
         })
+    }
+}
+
+impl NerModel {
+    fn read(settings: &config::Ner) -> Result<Option<Self>> {
+        let directory = &settings.model;
+        if directory.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        let file = |name: &str| {
+            let path = directory.join(name);
+            std::fs::read(&path).map_err(|error| unreadable(&path, &error))
+        };
+        Ok(Some(Self {
+            config: file("config.json")?,
+            tokenizer: file("tokenizer.json")?,
+            weights: file("model.safetensors")?,
+            directory: directory.clone(),
+            minimum_score: settings.minimum_score,
+            labels: settings.labels.clone(),
+        }))
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    let shown = path.display();
+    let message = format!("redaction.ner.model: cannot read \"{shown}\": {error}");
+    match error.kind() {
+        io::ErrorKind::NotFound => Error::not_found(message).hint(
+            "name a directory that holds config.json, tokenizer.json and model.safetensors, or \
+             leave `model` empty for no model",
+        ),
+        _ => Error::user(message).hint("let the user that Sluice runs as read the file"),
     }
 }
 

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use datafusion::config::ConfigOptions;
 use sluice_engine::error::{Error, Result};
 use sluice_engine::redaction::{
-    Configured, Ledger as EngineLedger, Policies as EnginePolicies, PolicyRule, Redacted, Redaction,
+    Configured, Ledger as EngineLedger, NerModel, Policies as EnginePolicies, PolicyRule, Redacted,
+    Redaction,
 };
+use sluice_udfs::model::ModelFiles;
 use sluice_udfs::pii::ledger::Ledger;
+use sluice_udfs::pii::ner::{Ner, NerError, NerSettings};
 use sluice_udfs::pii::policy::{HashKey, Policies, PolicyText};
 
 /// The functions that redact.
@@ -27,13 +30,39 @@ impl Redaction for Functions {
         });
         let key = configured.key.as_deref();
         let key = key.map(|key| HashKey::new(key.as_bytes()));
-        let policies = Policies::parse(&texts.collect(), key);
+        let model = configured.ner.as_ref().map(model).transpose()?;
+        let policies = Policies::with_model(&texts.collect(), key, model);
         let policies = policies.map_err(|error| {
             Error::user(format!("configuration of redaction: {error}"))
                 .hint("policies stand under [redaction.policies]; `docs/config.md` shows one")
         })?;
         Ok(Arc::new(Known(policies)))
     }
+}
+
+/// The model of the configuration.
+fn model(files: &NerModel) -> Result<Ner> {
+    let settings = NerSettings {
+        minimum_score: files.minimum_score,
+        labels: files.labels.clone(),
+    };
+    let directory = files.directory.display();
+    let files = ModelFiles {
+        config: &files.config,
+        tokenizer: &files.tokenizer,
+        weights: &files.weights,
+    };
+    Ner::load(files, &settings).map_err(|error| match error {
+        NerError::Model(fault) => {
+            let (file, message) = (fault.file, fault.message);
+            Error::user(format!(
+                "redaction.ner.model: cannot use \"{directory}/{file}\": {message}"
+            ))
+            .hint(fault.hint)
+        }
+        error => Error::user(format!("redaction.ner.labels: {error}"))
+            .hint("`docs/operations.md` says which labels are known without being named"),
+    })
 }
 
 #[derive(Debug)]

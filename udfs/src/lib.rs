@@ -36,6 +36,9 @@ mod registry;
 mod rows;
 
 mod args;
+
+pub mod model;
+
 pub mod parse;
 pub mod pii;
 

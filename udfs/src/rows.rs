@@ -54,7 +54,6 @@ impl Rows<'_> {
     }
 
     /// How many rows there are.
-    #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
         let bounds = match self.bounds {
             Bounds::Small(bounds) => bounds.len(),

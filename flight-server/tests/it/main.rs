@@ -9,6 +9,7 @@ mod proof;
 mod cli_serve;
 mod cli_dlq;
 mod redaction;
+mod ner;
 mod secrets;
 mod crash;
 mod chaos;

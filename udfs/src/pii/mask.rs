@@ -4,11 +4,15 @@
 //! what makes redaction idempotent. Later passes put a fence in place of a finding, so that text
 //! made to fall together again and again ends too.
 
+use datafusion::error::Result;
+
 use crate::pii::detect::{self, Category, Finder, Finding};
 use crate::pii::hash::Hasher;
 use crate::pii::ledger::Counts;
 use crate::pii::mask_by_name;
 use crate::pii::mode::{Mode, Rules};
+use crate::pii::ner::Ner;
+use crate::pii::search::Search;
 use crate::rows::{Bounds, Changes, Rows};
 
 /// Passes that replace as the mode says; more than two are seen only in text made for it.
@@ -33,11 +37,14 @@ pub(crate) struct Redactor {
     again: Finder,
     text: String,
     earlier: String,
+    /// Finds by a model too.
+    search: Option<Search>,
 }
 
 impl Redactor {
-    /// A redactor by `rules`, with what hashes where they ask for it.
-    pub(crate) fn new(rules: Rules, hasher: Option<Hasher>) -> Self {
+    /// A redactor by `rules`, with what hashes and what finds names where they ask for it.
+    pub(crate) fn new(rules: Rules, hasher: Option<Hasher>, model: Option<Ner>) -> Self {
+        let named = |model| Search::with_model(rules.categories(), Some(model));
         Self {
             finder: Finder::new(rules.categories()),
             writer: Writer {
@@ -48,6 +55,7 @@ impl Redactor {
             again: Finder::new(rules.categories()),
             text: String::new(),
             earlier: String::new(),
+            search: model.map(named),
         }
     }
 
@@ -57,13 +65,20 @@ impl Redactor {
     }
 
     /// Replaces the findings in `rows`.
-    pub(crate) fn redact(&mut self, rows: Rows<'_>, changes: &mut Changes) {
+    ///
+    /// # Errors
+    /// When the model fails; without one it does not.
+    pub(crate) fn redact(&mut self, rows: Rows<'_>, changes: &mut Changes) -> Result<()> {
+        if let Some(search) = &mut self.search {
+            return redact_names(search, (&mut self.writer, &mut self.again), rows, changes);
+        }
         let Self {
             finder,
             writer,
             again,
             text,
             earlier,
+            ..
         } = self;
         let each = &mut |row: usize, found: &[Finding]| {
             text.clear();
@@ -78,7 +93,62 @@ impl Redactor {
             Bounds::Small(bounds) => finder.rows(rows.bytes, bounds, each),
             Bounds::Large(bounds) => finder.rows(rows.bytes, bounds, each),
         }
+        Ok(())
     }
+}
+
+/// Replaces the findings of rules and of a model. The model reads all rows, and then again those
+/// that changed, until it finds nothing in them: another text around a name is another chance.
+fn redact_names(
+    search: &mut Search,
+    (writer, again): (&mut Writer, &mut Finder),
+    rows: Rows<'_>,
+    changes: &mut Changes,
+) -> Result<()> {
+    let all = || (0..rows.count()).map(|row| rows.text(row));
+    let (mut changed, mut earlier) = (Vec::new(), String::new());
+    let names = search.names(all())?;
+    for (row, text) in all().enumerate() {
+        let found = search.text(text, names.of(row));
+        if found.is_empty() {
+            continue;
+        }
+        let mut out = String::with_capacity(text.len());
+        writer.write(text, found, Style::Rules, &mut out);
+        settle(writer, again, &mut out, &mut earlier);
+        changed.push((row, out));
+    }
+    let mut open: Vec<usize> = (0..changed.len()).collect();
+    for pass in 1..PASSES_MAX {
+        let texts = open.iter().filter_map(|at| changed.get(*at));
+        let names = search.names(texts.map(|(_, text)| text.as_str()))?;
+        let mut next = Vec::new();
+        for (number, at) in open.into_iter().enumerate() {
+            let Some((_, text)) = changed.get_mut(at) else {
+                continue;
+            };
+            let found = search.text(text, names.of(number));
+            if found.is_empty() {
+                continue;
+            }
+            let mut out = String::with_capacity(text.len());
+            writer.write(text, found, Style::of(pass), &mut out);
+            settle(writer, again, &mut out, &mut earlier);
+            *text = out;
+            next.push(at);
+        }
+        if next.is_empty() {
+            break;
+        }
+        open = next;
+    }
+    for (row, text) in &changed {
+        changes.write(*row, |out| {
+            out.push_str(text);
+            true
+        });
+    }
+    Ok(())
 }
 
 /// Replaces what is found in `text` until nothing is.
@@ -90,12 +160,7 @@ fn settle(writer: &mut Writer, finder: &mut Finder, text: &mut String, earlier: 
         }
         std::mem::swap(text, earlier);
         text.clear();
-        let style = if pass < PLAIN_PASSES {
-            Style::Rules
-        } else {
-            Style::Fence
-        };
-        writer.write(earlier, found, style, text);
+        writer.write(earlier, found, Style::of(pass), text);
     }
 }
 
@@ -106,6 +171,16 @@ enum Style {
     Rules,
     /// By the fence.
     Fence,
+}
+
+impl Style {
+    const fn of(pass: usize) -> Self {
+        if pass < PLAIN_PASSES {
+            Self::Rules
+        } else {
+            Self::Fence
+        }
+    }
 }
 
 /// Writes text with something else in place of its findings.
@@ -325,9 +400,11 @@ mod tests {
     fn redact(mode: Mode, text: &str) -> String {
         let hasher = Hasher::new(&HashKey::new(b"key"));
         let rules = Rules::of(Categories::TIER1, mode);
-        let mut redactor = Redactor::new(rules, hasher);
+        let mut redactor = Redactor::new(rules, hasher, None);
         let value = ColumnarValue::Scalar(ScalarValue::from(text));
-        let read = &mut |rows: Rows<'_>, changes: &mut Changes| redactor.redact(rows, changes);
+        let read = &mut |rows: Rows<'_>, changes: &mut Changes| {
+            redactor.redact(rows, changes).unwrap();
+        };
         match change(&value, read).unwrap() {
             ColumnarValue::Scalar(ScalarValue::Utf8(Some(text))) => text,
             other => panic!("{other:?}"),

@@ -21,9 +21,10 @@ use datafusion::scalar::ScalarValue;
 use datafusion_macros::user_doc;
 
 use crate::args;
-use crate::pii::detect::{Categories, Category, Finder};
+use crate::pii::detect::{Categories, Category, Finding};
 use crate::pii::hash::Hasher;
 use crate::pii::named;
+use crate::pii::search::Search;
 
 /// The arguments by name, in order.
 const PARAMETERS: [&str; 3] = ["message", "value", "category"];
@@ -140,10 +141,10 @@ impl ScalarUDFImpl for MatchPii {
         let arrays = ColumnarValue::values_to_arrays(given.args.get(..2).unwrap_or_default())?;
         let matched = match arrays.as_slice() {
             [messages, values] => {
-                let mut search = Search {
+                let mut search = Value {
                     hasher,
                     wanted,
-                    finder: Finder::new(wanted),
+                    search: Search::new(wanted, &given.config_options),
                 };
                 match_all(messages, values, &mut search)?
             }
@@ -184,22 +185,21 @@ fn wanted(category: Option<&ScalarValue>) -> Result<Categories> {
     let words = category.map(args::words).transpose()?.flatten();
     match words.as_deref() {
         None => Ok(Categories::ALL),
-        Some([word]) => Ok(Categories::NONE.with(named::category("match_pii", word)?)),
+        Some([word]) => Ok(Categories::NONE.asked(named::category("match_pii", word)?)),
         Some(_) => plan_err!("match_pii takes one category: match_pii(message, value, 'email')"),
     }
 }
 
-fn match_all(messages: &ArrayRef, values: &ArrayRef, search: &mut Search) -> Result<ArrayRef> {
+fn match_all(messages: &ArrayRef, values: &ArrayRef, search: &mut Value) -> Result<ArrayRef> {
     let messages = cast(messages, &DataType::Utf8View)?;
     let values = cast(values, &DataType::Utf8View)?;
+    let (messages, values) = (messages.as_string_view(), values.as_string_view());
     let mut matched = BooleanBuilder::with_capacity(messages.len());
-    for pair in messages
-        .as_string_view()
-        .iter()
-        .zip(values.as_string_view())
-    {
+    let texts = messages.iter().map(Option::unwrap_or_default);
+    let names = search.search.names(texts)?;
+    for (row, pair) in messages.iter().zip(values).enumerate() {
         matched.append_option(match pair {
-            (Some(message), Some(value)) => Some(search.matches(message, value)),
+            (Some(message), Some(value)) => Some(search.matches(message, value, names.of(row))),
             _ => None,
         });
     }
@@ -207,19 +207,19 @@ fn match_all(messages: &ArrayRef, values: &ArrayRef, search: &mut Search) -> Res
 }
 
 /// What to search for, but for the value.
-struct Search {
+struct Value {
     hasher: Hasher,
     wanted: Categories,
-    finder: Finder,
+    search: Search,
 }
 
-impl Search {
-    fn matches(&mut self, message: &str, value: &str) -> bool {
+impl Value {
+    fn matches(&mut self, message: &str, value: &str, names: &[Finding]) -> bool {
         let hasher = &self.hasher;
         let same = |category, text: &str| {
             text == value || hasher.hash(category, text) == hasher.hash(category, value)
         };
-        let written = self.finder.text(message).iter().any(|finding| {
+        let written = self.search.text(message, names).iter().any(|finding| {
             let text = message.get(finding.start..finding.end).unwrap_or_default();
             same(finding.category, text)
         });

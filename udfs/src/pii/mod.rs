@@ -9,12 +9,17 @@ pub(crate) mod detect;
 
 pub(crate) mod named;
 
+mod names;
+pub mod ner;
+
 mod mode;
 pub mod policy;
 
 pub mod ledger;
 
 pub(crate) mod hash;
+
+pub(crate) mod search;
 
 mod mask_by_name;
 pub(crate) mod mask;

@@ -98,6 +98,9 @@ impl Rules {
             .iter()
             .map(|category| format!("{}={}\n", category.name(), self.mode(category).name()))
             .collect();
+        // For these a model may be run.
+        let asked = self.categories().by_model();
+        lines.extend(asked.iter().map(|one| format!("{}+model\n", one.name())));
         lines.sort_unstable();
         lines.concat()
     }

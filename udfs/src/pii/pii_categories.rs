@@ -20,9 +20,10 @@ use datafusion::scalar::ScalarValue;
 use datafusion_macros::user_doc;
 
 use crate::args;
-use crate::pii::detect::{Categories, Finder};
+use crate::pii::detect::Categories;
 use crate::pii::named;
 use crate::pii::policy::{Policies, Policy};
+use crate::pii::search::{self, Search};
 
 /// The arguments by name, in order.
 const PARAMETERS: [&str; 3] = ["text", "categories", "policy"];
@@ -136,10 +137,11 @@ impl ScalarUDFImpl for PiiCategories {
         });
         let options = Options::parse(&options.collect::<Result<Vec<_>>>()?)?;
         let wanted = options.resolve(&given.config_options)?;
+        let search = Search::new(wanted, &given.config_options);
         match text {
-            ColumnarValue::Array(array) => tell(array, wanted).map(ColumnarValue::Array),
+            ColumnarValue::Array(array) => tell(array, search).map(ColumnarValue::Array),
             ColumnarValue::Scalar(value) => {
-                let told = tell(&value.to_array()?, wanted)?;
+                let told = tell(&value.to_array()?, search)?;
                 ScalarValue::try_from_array(&told, 0).map(ColumnarValue::Scalar)
             }
         }
@@ -190,7 +192,9 @@ impl Options {
     /// The categories that the options stand for in a session.
     fn resolve(&self, config: &ConfigOptions) -> Result<Categories> {
         let Some(name) = &self.policy else {
-            return Ok(self.categories.unwrap_or(Categories::TIER1));
+            let wanted = self.categories.unwrap_or(Categories::TIER1);
+            search::check("pii_categories", wanted, config)?;
+            return Ok(wanted);
         };
         let built_in = Policies::default();
         let policies = config.extensions.get::<Policies>().unwrap_or(&built_in);
@@ -205,17 +209,18 @@ impl Options {
     }
 }
 
-fn tell(texts: &ArrayRef, wanted: Categories) -> Result<ArrayRef> {
+fn tell(texts: &ArrayRef, mut search: Search) -> Result<ArrayRef> {
     let texts = cast(texts, &DataType::Utf8View)?;
     let texts = texts.as_string_view();
     let mut lists = ListBuilder::with_capacity(StringBuilder::new(), texts.len());
-    let (mut finder, mut names) = (Finder::new(wanted), Vec::new());
-    for text in texts {
+    let held = search.names(texts.iter().map(Option::unwrap_or_default))?;
+    let mut names = Vec::new();
+    for (row, text) in texts.iter().enumerate() {
         let Some(text) = text else {
             lists.append_null();
             continue;
         };
-        let found = finder.text(text).iter();
+        let found = search.text(text, held.of(row)).iter();
         names.clear();
         names.extend(found.map(|finding| finding.category.name()));
         names.sort_unstable();

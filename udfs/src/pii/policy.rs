@@ -15,6 +15,7 @@ use datafusion::error::Result;
 
 use crate::pii::detect::Categories;
 use crate::pii::mode::{Mode, Rules};
+use crate::pii::ner::Ner;
 
 /// A policy as a configuration file writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +61,11 @@ pub enum PolicyError {
         /// The policy.
         policy: String,
     },
+    /// A policy with categories that only a model finds, where there is none.
+    Model {
+        /// The policy.
+        policy: String,
+    },
 }
 
 impl fmt::Display for PolicyError {
@@ -88,6 +94,11 @@ impl fmt::Display for PolicyError {
                 out,
                 "policy \"{policy}\" hashes and there is no key; set the hash key beside the \
                  policies in the configuration"
+            ),
+            Self::Model { policy } => write!(
+                out,
+                "policy \"{policy}\" names organization, which only a model finds, and there is \
+                 none; set the directory of one beside the policies in the configuration"
             ),
         }
     }
@@ -194,12 +205,14 @@ impl fmt::Debug for HashKey {
     }
 }
 
-/// Every policy of a session, by name, with the key of hashes. The built-in policies are always
+/// Every policy of a session, by name, with the key of hashes and the model that finds names. The
+/// built-in policies are always
 /// there: `default`, `pci`, `secrets`, `strict`.
 #[derive(Clone, Debug)]
 pub struct Policies {
     named: Arc<BTreeMap<String, Policy>>,
     key: Option<HashKey>,
+    model: Option<Ner>,
 }
 
 impl Policies {
@@ -207,10 +220,22 @@ impl Policies {
     ///
     /// # Errors
     /// Fails on an unknown category or mode, a name that is taken or no name, and on a policy that
-    /// hashes without `key`.
+    /// hashes without `key` or needs a model.
     pub fn parse(
         texts: &BTreeMap<String, PolicyText>,
         key: Option<HashKey>,
+    ) -> Result<Self, PolicyError> {
+        Self::with_model(texts, key, None)
+    }
+
+    /// As [`Policies::parse`], with a model that finds names.
+    ///
+    /// # Errors
+    /// As [`Policies::parse`], but for policies that need a model.
+    pub fn with_model(
+        texts: &BTreeMap<String, PolicyText>,
+        key: Option<HashKey>,
+        model: Option<Ner>,
     ) -> Result<Self, PolicyError> {
         let mut named = built_in();
         for (name, text) in texts {
@@ -225,6 +250,9 @@ impl Policies {
             if parsed.rules.hashes() && key.is_none() {
                 return Err(PolicyError::Key { policy });
             }
+            if parsed.rules.categories().needs_model() && model.is_none() {
+                return Err(PolicyError::Model { policy });
+            }
             if named
                 .insert(policy.clone(), parsed)
                 .is_some_and(|old| is_built_in(&old.name))
@@ -235,6 +263,7 @@ impl Policies {
         Ok(Self {
             named: Arc::new(named),
             key,
+            model,
         })
     }
 
@@ -253,6 +282,11 @@ impl Policies {
     pub(crate) const fn key(&self) -> Option<&HashKey> {
         self.key.as_ref()
     }
+
+    /// The model that finds names, where there is one.
+    pub(crate) const fn model(&self) -> Option<&Ner> {
+        self.model.as_ref()
+    }
 }
 
 impl Default for Policies {
@@ -260,6 +294,7 @@ impl Default for Policies {
         Self {
             named: Arc::new(built_in()),
             key: None,
+            model: None,
         }
     }
 }
@@ -388,6 +423,11 @@ mod tests {
                 "valid are mask, label, hash, remove",
             ),
             ("a", text(&[], &[("email", "hash")]), "set the hash key"),
+            (
+                "a",
+                text(&["ner"], &[]),
+                "set the directory of one beside the policies",
+            ),
             ("pci", text(&[], &[]), "choose another name"),
             ("A b", text(&[], &[]), "small letters"),
         ];

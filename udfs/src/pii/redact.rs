@@ -24,6 +24,7 @@ use crate::pii::ledger::Ledger;
 use crate::pii::mask::Redactor;
 use crate::pii::mode::{Mode, Rules};
 use crate::pii::policy::{Policies, Policy};
+use crate::pii::search;
 use crate::rows::{self, Changes, Rows};
 
 /// The arguments by name, in order.
@@ -80,7 +81,8 @@ timestamps, hashes, versions and addresses of machines stay. JSON stays JSON. NU
 `ARRAY['email','phone']`. The default is `tier1`: `credit_card`, `card_track`, `cvv`, `us_ssn`, \
 `us_itin`, `email`, `phone`, `password` (passwords, tokens and keys under a name that says so), \
 `auth_header`, `jwt`, `private_key`, `cloud_token`, `iban` and `crypto`. Others are looked for \
-where they are named, or their sets `tier2` and `all`."
+where they are named, or their sets `tier2` and `all`. A model of the configuration, where there is \
+one, looks for `person`, `address` and `organization` where these are named, or their set `ner`."
     ),
     argument(
         name = "mode",
@@ -162,9 +164,16 @@ impl ScalarUDFImpl for Redact {
         });
         let options = Options::parse(&options.collect::<Result<Vec<_>>>()?)?;
         let (rules, hasher) = options.resolve(&given.config_options)?;
-        let mut redactor = Redactor::new(rules, hasher);
-        let read = &mut |rows: Rows<'_>, changes: &mut Changes| redactor.redact(rows, changes);
+        let model = search::model(rules.categories(), &given.config_options);
+        let mut redactor = Redactor::new(rules, hasher, model);
+        let mut done = Ok(());
+        let read = &mut |rows: Rows<'_>, changes: &mut Changes| {
+            if done.is_ok() {
+                done = redactor.redact(rows, changes);
+            }
+        };
         let result = rows::change(text, read)?;
+        done?;
         if let Some(ledger) = given.config_options.extensions.get::<Ledger>() {
             ledger.add(&rules.digest(), redactor.counts());
         }
@@ -242,6 +251,7 @@ impl Options {
                  key of the policies there, or use mode => 'label'"
             );
         }
+        search::check("redact", rules.categories(), config)?;
         Ok((rules, hasher))
     }
 }

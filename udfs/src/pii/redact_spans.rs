@@ -22,8 +22,9 @@ use datafusion::scalar::ScalarValue;
 use datafusion_macros::user_doc;
 
 use crate::args;
-use crate::pii::detect::{Categories, Finder, Finding};
+use crate::pii::detect::{Categories, Finding};
 use crate::pii::named;
+use crate::pii::search::{self, Search};
 
 /// The arguments by name, in order.
 const PARAMETERS: [&str; 2] = ["text", "categories"];
@@ -71,7 +72,8 @@ NULL, text without findings an empty list.",
         name = "categories",
         description = "What to look for, as a literal: `'email,phone'` or \
 `ARRAY['email','phone']`, with the names and sets that `redact` knows. Everything that is not \
-particular to one country, which is `tier1,tier2`, unless stated."
+particular to one country, which is `tier1,tier2`, unless stated. What a model finds has the rule \
+`ner`."
     )
 )]
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -133,19 +135,24 @@ impl ScalarUDFImpl for RedactSpans {
             Some(ColumnarValue::Scalar(value)) => wanted(Some(value))?,
             Some(ColumnarValue::Array(_)) => return plan_err!("{NOT_LITERAL}"),
         };
+        search::check(self.name(), wanted, &given.config_options)?;
+        let search = Search::new(wanted, &given.config_options);
         match given.args.first() {
-            Some(ColumnarValue::Array(array)) => find_all(array, wanted).map(ColumnarValue::Array),
+            Some(ColumnarValue::Array(array)) => find_all(array, search).map(ColumnarValue::Array),
             Some(ColumnarValue::Scalar(value)) => {
-                let found = find_all(&value.to_array()?, wanted)?;
+                let found = find_all(&value.to_array()?, search)?;
                 ScalarValue::try_from_array(&found, 0).map(ColumnarValue::Scalar)
             }
             None => exec_err!("redact_spans needs a text"),
         }
     }
 
-    fn simplify(&self, given: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
+    fn simplify(&self, given: Vec<Expr>, context: &SimplifyContext) -> Result<ExprSimplifyResult> {
         if given.iter().skip(1).any(Expr::any_column_refs) {
             return plan_err!("{NOT_LITERAL}");
+        }
+        if let Some(Expr::Literal(option, _)) = given.get(1) {
+            search::check(self.name(), wanted(Some(option))?, context.config_options())?;
         }
         Ok(ExprSimplifyResult::Original(given))
     }
@@ -181,19 +188,19 @@ fn list_type() -> DataType {
     DataType::new_list(DataType::Struct(fields()), true)
 }
 
-fn find_all(texts: &ArrayRef, wanted: Categories) -> Result<ArrayRef> {
+fn find_all(texts: &ArrayRef, mut search: Search) -> Result<ArrayRef> {
     let texts = cast(texts, &DataType::Utf8View)?;
     let texts = texts.as_string_view();
     let mut lists =
         ListBuilder::with_capacity(StructBuilder::from_fields(fields(), 0), texts.len());
-    let mut finder = Finder::new(wanted);
-    for text in texts {
+    let names = search.names(texts.iter().map(Option::unwrap_or_default))?;
+    for (row, text) in texts.iter().enumerate() {
         let Some(text) = text else {
             lists.append_null();
             continue;
         };
         let mut position = Position::default();
-        for finding in finder.text(text) {
+        for finding in search.text(text, names.of(row)) {
             let start = position.characters(text, finding.start);
             let end = position.characters(text, finding.end);
             append(lists.values(), finding, (start, end));
@@ -243,6 +250,7 @@ impl Position {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pii::detect::Finder;
 
     #[test]
     fn positions_count_characters() {

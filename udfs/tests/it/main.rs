@@ -32,6 +32,12 @@ mod by_name;
 mod policies;
 
 #[cfg(test)]
+mod ner_model;
+
+#[cfg(test)]
+mod ner;
+
+#[cfg(test)]
 mod properties;
 
 #[cfg(test)]

@@ -43,8 +43,8 @@ fn every_file_is_listed_in_order() {
         let Ok(module) = fs::read_to_string(family.join("mod.rs")) else {
             continue;
         };
-        let listed = listed(&module)
-            .unwrap_or_else(|| panic!("{} has no functions! list", family.display()));
+        // A folder without functions has no list.
+        let listed = listed(&module).unwrap_or_default();
         assert!(
             listed.is_sorted(),
             "sort the functions! list in {}",

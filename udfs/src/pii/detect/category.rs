@@ -9,6 +9,8 @@ pub(crate) enum Tier {
     Two,
     /// Where it is named: identifiers of one country.
     Locale,
+    /// Where it is named: what only a model finds.
+    Model,
 }
 
 macro_rules! categories {
@@ -210,9 +212,14 @@ categories! {
         /// South African identity number.
         ZaId = "za_id",
     }
+    Model {
+        /// Name of an organisation.
+        Organization = "organization",
+    }
 }
 
-/// A set of categories.
+/// A set of categories. It also knows which of those in [`Categories::NER`] were asked for by their
+/// names: only for them a model is run, whatever larger set they are in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Categories(u128);
 
@@ -226,11 +233,20 @@ impl Categories {
     /// Identifiers of one country.
     pub(crate) const LOCALE: Self = Self::of(Tier::Locale);
     /// Every category.
-    pub(crate) const ALL: Self = Self::TIER1.and(Self::TIER2).and(Self::LOCALE);
+    pub(crate) const ALL: Self = Self::TIER1
+        .and(Self::TIER2)
+        .and(Self::LOCALE)
+        .and(Self::of(Tier::Model));
+    /// What a model finds, asked for by name.
+    pub(crate) const NER: Self = Self::NONE
+        .asked(Category::Person)
+        .asked(Category::Address)
+        .asked(Category::Organization);
     /// The sets that have a name in SQL.
-    pub(crate) const SETS: [(&str, Self); 3] = [
+    pub(crate) const SETS: [(&str, Self); 4] = [
         ("tier1", Self::TIER1),
         ("tier2", Self::TIER2),
+        ("ner", Self::NER),
         ("all", Self::ALL),
     ];
 
@@ -251,7 +267,7 @@ impl Categories {
         let set = Self::SETS.into_iter().find(|(set, _)| *set == name);
         let category = || Category::ALL.iter().find(|one| one.name() == name);
         set.map(|(_, set)| set)
-            .or_else(|| category().map(|one| Self::NONE.with(*one)))
+            .or_else(|| category().map(|one| Self::NONE.asked(*one)))
     }
 
     /// The names that [`Categories::named`] knows, for messages.
@@ -264,6 +280,34 @@ impl Categories {
     /// This set and `category`.
     pub(crate) const fn with(self, category: Category) -> Self {
         Self(self.0 | 1 << category as u8)
+    }
+
+    /// This set and `category`, asked for by its name.
+    pub(crate) const fn asked(self, category: Category) -> Self {
+        Self(self.0 | 1 << category as u8 | Self::asked_bit(category))
+    }
+
+    /// The bit above those of categories that says that this one was asked for.
+    const fn asked_bit(category: Category) -> u128 {
+        match category {
+            Category::Person => 1 << 127,
+            Category::Address => 1 << 126,
+            Category::Organization => 1 << 125,
+            _ => 0,
+        }
+    }
+
+    /// The categories for which a model is run.
+    pub(crate) fn by_model(self) -> Self {
+        let asked = self
+            .iter()
+            .filter(|one| self.0 & Self::asked_bit(*one) != 0);
+        asked.fold(Self::NONE, Self::with)
+    }
+
+    /// Whether something was asked for that nothing but a model finds.
+    pub(crate) fn needs_model(self) -> bool {
+        self.by_model().meets(Self::of(Tier::Model))
     }
 
     /// This set and `other`.
@@ -309,6 +353,20 @@ mod tests {
         assert_eq!(Categories::TIER1.iter().count(), 14);
         assert_eq!(Categories::named("emial"), None);
         assert!(!Categories::TIER1.meets(Categories::TIER2.and(Categories::LOCALE)));
-        assert!(Category::ALL.len() <= 128);
+        assert!(Category::ALL.len() <= 125);
+    }
+
+    #[test]
+    fn a_model_is_run_for_what_is_asked_for_by_name() {
+        let named = |name| Categories::named(name).unwrap();
+        for set in ["tier1", "tier2", "all", "email"] {
+            assert_eq!(named(set).by_model(), Categories::NONE, "{set}");
+            assert!(!named(set).needs_model(), "{set}");
+        }
+        let person = named("tier2").and(named("person")).by_model();
+        assert_eq!(person.iter().collect::<Vec<_>>(), [Category::Person]);
+        assert!(!named("person").needs_model() && !named("address").needs_model());
+        assert!(named("organization").needs_model() && named("ner").needs_model());
+        assert_eq!(named("ner").by_model().iter().count(), 3);
     }
 }
