@@ -6,7 +6,6 @@ mod enrichment;
 
 mod redaction;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

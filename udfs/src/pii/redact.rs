@@ -81,8 +81,9 @@ timestamps, hashes, versions and addresses of machines stay. JSON stays JSON. NU
 `ARRAY['email','phone']`. The default is `tier1`: `credit_card`, `card_track`, `cvv`, `us_ssn`, \
 `us_itin`, `email`, `phone`, `password` (passwords, tokens and keys under a name that says so), \
 `auth_header`, `jwt`, `private_key`, `cloud_token`, `iban` and `crypto`. Others are looked for \
-where they are named, or their sets `tier2` and `all`. A model of the configuration, where there is \
-one, looks for `person`, `address` and `organization` where these are named, or their set `ner`."
+where they are named, or their sets `tier2` and `all`. A model of the configuration, where there \
+is one, looks for `person`, `address` and `organization` where these are named, or their set \
+`ner`."
     ),
     argument(
         name = "mode",

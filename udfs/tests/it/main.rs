@@ -38,6 +38,9 @@ mod ner_model;
 mod ner;
 
 #[cfg(test)]
+mod ner_files;
+
+#[cfg(test)]
 mod properties;
 
 #[cfg(test)]

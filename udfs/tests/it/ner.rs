@@ -7,7 +7,6 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use proptest::prelude::*;
-use serde_json::json;
 use sluice_udfs::model::ModelFiles;
 use sluice_udfs::pii::ledger::Ledger;
 use sluice_udfs::pii::ner::{Ner, NerError, NerSettings};
@@ -15,7 +14,8 @@ use sluice_udfs::pii::policy::{HashKey, Policies, PolicyText};
 
 use crate::ner_model::Files;
 
-fn load(files: &Files, labels: &[(&str, &str)]) -> Result<Ner, NerError> {
+/// The model of `files`.
+pub(crate) fn load(files: &Files, labels: &[(&str, &str)]) -> Result<Ner, NerError> {
     let [config, tokenizer, weights] = files.bytes();
     let files = ModelFiles {
         config: &config,
@@ -385,115 +385,6 @@ async fn the_ledger_counts_names() {
     let policies = Policies::parse(&texts, None).unwrap();
     let hash = |name| policies.get(name).unwrap().hash();
     assert_ne!(hash("a"), hash("b"));
-}
-
-#[test]
-fn what_is_wrong_with_a_model_is_named() {
-    let fault = |spoil: &dyn Fn(&mut Files), labels: &[(&str, &str)]| {
-        let mut files = Files::new(64);
-        spoil(&mut files);
-        load(&files, labels).unwrap_err().to_string()
-    };
-    let cases: [(&dyn Fn(&mut Files), &str); 11] = [
-        (
-            &|files| files.config = json!({}),
-            "config.json: missing field",
-        ),
-        (
-            &|files| files.config["model_type"] = json!("gpt2"),
-            "config.json: \"model_type\" is",
-        ),
-        (
-            &|files| files.config["hidden_act"] = json!("swish"),
-            "config.json: the activation",
-        ),
-        (
-            &|files| files.config["num_attention_heads"] = json!(0),
-            "config.json: the sizes",
-        ),
-        (
-            &|files| files.config["id2label"] = json!({}),
-            "config.json: \"id2label\"",
-        ),
-        (
-            &|files| files.config["id2label"] = json!({"1": "O"}),
-            "config.json: \"id2label\"",
-        ),
-        (&|files| files.tokenizer = json!([]), "tokenizer.json: "),
-        (
-            &|files| files.tokenizer["model"]["vocab"]["new"] = json!(4_000_000),
-            "tokenizer.json: the tokens are not those of the model",
-        ),
-        (
-            &|files| {
-                drop(
-                    files
-                        .tensors
-                        .remove("bert.encoder.layer.0.output.dense.bias"),
-                )
-            },
-            "model.safetensors: tensor `bert.encoder.layer.0.output.dense.bias` not found",
-        ),
-        (
-            &|files| {
-                drop(
-                    files
-                        .tensors
-                        .insert("classifier.bias".to_owned(), (vec![1], vec![0.0])),
-                )
-            },
-            "model.safetensors: shape mismatch",
-        ),
-        (
-            &|files| files.tensors.get_mut("classifier.bias").unwrap().1[0] = f32::NAN,
-            "model.safetensors: the model computes what is no number",
-        ),
-    ];
-    for (spoil, want) in cases {
-        let got = fault(spoil, &[]);
-        assert!(
-            got.contains(want) && got.contains("hint: "),
-            "{want}: {got}"
-        );
-    }
-    let wrong = fault(&|_| {}, &[("MISC", "email")]);
-    assert!(
-        wrong.contains("valid are person, address, organization"),
-        "{wrong}"
-    );
-    let wrong = fault(&|_| {}, &[("CITY", "address")]);
-    assert!(wrong.contains("its labels are O, B-PER"), "{wrong}");
-    let none = |files: &mut Files| files.config["id2label"] = json!({"0": "O", "1": "B-MISC"});
-    let head = |files: &mut Files| {
-        none(files);
-        files
-            .tensors
-            .insert("classifier.weight".to_owned(), (vec![2, 8], vec![0.0; 16]));
-        files
-            .tensors
-            .insert("classifier.bias".to_owned(), (vec![2], vec![0.0; 2]));
-    };
-    let wrong = fault(&head, &[]);
-    assert!(
-        wrong.contains("no label of the model stands for a category"),
-        "{wrong}"
-    );
-    // Weights that were cut off.
-    let [config, tokenizer, weights] = Files::new(64).bytes();
-    for length in [0, 7, 100, weights.len() - 1] {
-        let files = ModelFiles {
-            config: &config,
-            tokenizer: &tokenizer,
-            weights: &weights[..length],
-        };
-        let wrong = Ner::load(files, &NerSettings::default())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            wrong.contains("model.safetensors: not a safetensors file"),
-            "{wrong}"
-        );
-    }
 }
 
 #[tokio::test]
