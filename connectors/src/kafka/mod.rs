@@ -23,9 +23,9 @@ mod options;
 mod client;
 #[expect(
     unsafe_code,
-    reason = "librdkafka tells topics' ids only through its C interface"
+    reason = "only librdkafka's C interface tells topics' ids and gives many records at once"
 )]
-mod topic_id;
+mod native;
 mod trouble;
 mod contact;
 mod undecodable;
