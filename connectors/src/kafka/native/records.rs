@@ -256,3 +256,80 @@ unsafe fn bytes<'a>(start: *const c_void, length: usize) -> Option<&'a [u8]> {
 fn millis(duration: Duration) -> i32 {
     i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::consumer::DefaultConsumerContext;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+    use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+    use std::time::Instant;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+    const STEP: Duration = Duration::from_millis(100);
+
+    /// The offsets of what comes, until there are `count`.
+    fn offsets(records: &Records<DefaultConsumerContext>, count: usize, most: usize) -> Vec<i64> {
+        let (mut offsets, since) = (Vec::new(), Instant::now());
+        while offsets.len() < count {
+            assert!(since.elapsed() < PATIENCE, "only {offsets:?}");
+            let batch = records.take(most, STEP);
+            assert!(batch.len() <= most);
+            if batch.is_empty() {
+                // Giving up the last assignment may have taken longer than to take this one.
+                records.divert("t", 0).unwrap();
+            }
+            for message in batch {
+                assert_eq!(message.error(), None);
+                assert_eq!((message.topic(), message.place().1), (Some("t"), 0));
+                let text = format!("value {}", message.offset());
+                assert_eq!(message.value(), Some(text.as_bytes()));
+                assert_eq!(message.key(), None);
+                assert_eq!(message.millis(), Some(1_770_286_830_123));
+                assert_eq!(message.headers(), Ok(None));
+                offsets.push(message.offset());
+            }
+            // What is no record waits elsewhere, and no record does.
+            while records.has_events() {
+                let event = records.client.poll(Duration::ZERO);
+                assert!(!matches!(event, Some(Ok(_))), "a record elsewhere");
+            }
+        }
+        offsets
+    }
+
+    #[test]
+    fn records_of_a_partition_come_in_their_order_each_time_it_is_assigned() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", cluster.bootstrap_servers());
+        let producer: BaseProducer = config.create().unwrap();
+        for n in 0..600 {
+            let value = format!("value {n}");
+            let record = BaseRecord::<(), _>::to("t").partition(0).payload(&value);
+            producer
+                .send(record.timestamp(1_770_286_830_123))
+                .map_err(|(error, _)| error)
+                .unwrap();
+        }
+        producer.flush(PATIENCE).unwrap();
+        config
+            .set("group.id", "g")
+            .set("enable.auto.commit", "false");
+        let client: Arc<BaseConsumer> = Arc::new(config.create().unwrap());
+        let records = Records::of(&client).unwrap();
+        for (from, most) in [(0, 256), (300, 7), (599, 1)] {
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset("t", 0, Offset::Offset(from))
+                .unwrap();
+            records.divert("t", 0).unwrap();
+            client.incremental_assign(&list).unwrap();
+            let wanted: Vec<i64> = (from..600).collect();
+            assert_eq!(offsets(&records, wanted.len(), most), wanted);
+            assert!(records.take(most, Duration::ZERO).is_empty());
+            client.incremental_unassign(&list).unwrap();
+        }
+    }
+}
