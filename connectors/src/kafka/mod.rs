@@ -23,7 +23,7 @@ mod options;
 mod client;
 #[expect(
     unsafe_code,
-    reason = "only librdkafka's C interface tells topics' ids and gives many records at once"
+    reason = "only C interfaces tell topics' ids, give many records at once, and keep memory"
 )]
 mod native;
 mod trouble;
@@ -36,4 +36,5 @@ mod scan;
 mod sink;
 mod source;
 
+pub use native::keep_memory;
 pub use source::KafkaFormat;
