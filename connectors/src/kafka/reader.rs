@@ -32,8 +32,6 @@ use super::undecodable::{Probe, likeliest_first};
 use crate::decode::{Chunk, Layout, Position};
 use crate::handoff::{Lost, Opened, Outlet, Stop, wait_for};
 
-/// How long to wait for a record when there is nothing to send.
-const IDLE: Duration = Duration::from_millis(100);
 /// How often to poll while the engine takes nothing.
 const PAUSED: Duration = Duration::from_millis(100);
 /// How long what others see of the reader may be old.
@@ -121,12 +119,15 @@ impl Follower<'_> {
             return Err(Stop::Gone);
         }
         self.listen();
-        self.take(self.chunk.patience().unwrap_or(IDLE).min(DEAF))?;
+        self.take(self.chunk.patience().map_or(DEAF, |wait| wait.min(DEAF)))?;
         self.listen();
         self.link.check()?;
         self.mend();
+        let missed = self.missed;
         for failure in mem::take(&mut self.failures) {
             self.failed(&failure)?;
+            // Those of one batch may have one cause.
+            self.missed = self.missed.min(missed + 1);
         }
         while let Some(change) = self.link.client.context().take_rebalance() {
             self.rebalance(change)?;
@@ -166,8 +167,8 @@ impl Follower<'_> {
                 self.flush()?;
             }
         }
-        if largest > 0 {
-            self.burst = (BURST_BYTES / largest).clamp(1, BURST);
+        if let Some(fitting) = BURST_BYTES.checked_div(largest) {
+            self.burst = fitting.clamp(1, BURST);
         }
         Ok(())
     }
