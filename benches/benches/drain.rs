@@ -30,6 +30,8 @@ fn bench(criterion: &mut Criterion) {
     let events = std::env::var("EVENTS").map_or(EVENTS_DEFAULT, |text| {
         text.parse().expect("EVENTS is a number")
     });
+    // As the server does.
+    sluice_connectors::kafka::keep_memory();
     let runtime = Runtime::new().expect("a runtime");
     let topic = runtime.block_on(Topic::make(&kafka, "drain"));
     topic.fill(events);

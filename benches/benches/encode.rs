@@ -39,6 +39,8 @@ fn main() {
     let events = std::env::var("EVENTS").map_or(EVENTS_DEFAULT, |text| {
         text.parse().expect("EVENTS is a number")
     });
+    // As the server does.
+    sluice_connectors::kafka::keep_memory();
     let runtime = Runtime::new().expect("a runtime");
     let texts = batches(events);
     let views = texts.iter().map(viewed).collect::<Vec<_>>();

@@ -38,6 +38,8 @@ const CUT_ROWS: usize = 200_000;
 const EMPTY_COMMITS: u32 = 20;
 
 fn main() {
+    // As the server does.
+    sluice_connectors::kafka::keep_memory();
     let Ok(kafka) = std::env::var("SLUICE_KAFKA") else {
         println!("stages: skipped, SLUICE_KAFKA names no broker; `make bench` starts one");
         return;

@@ -8,6 +8,8 @@ use sluice_engine::runtime;
 use sluice_flight_server::cli::{Cli, exit};
 
 fn main() -> ExitCode {
+    // While this is the only thread.
+    sluice_connectors::kafka::keep_memory();
     let cli = Cli::parse();
     exit::status(runtime::io().and_then(|runtime| {
         let outcome = runtime.block_on(cli.run());

@@ -1,6 +1,7 @@
 //! Contact with the brokers: the first, questions to them, and what their errors mean from then on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,8 @@ use sluice_engine::source::{Member, Offered, Partition};
 
 use super::client::{Client, Context, listed};
 use super::location::Topic;
+use super::native::topic_ids;
 use super::options::{Options, Start};
-use super::topic_id::topic_ids;
 use super::trouble::{Meaning, Trouble, made_anew, unknown_topic};
 use crate::decode::Position;
 use crate::handoff::{Outlet, Stop};
@@ -31,7 +32,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// A client that gives up its partitions without asking anyone when it is dropped.
 pub(super) struct Connection<'a> {
-    pub(super) client: Client,
+    pub(super) client: Arc<Client>,
     pub(super) options: &'a Options,
     pub(super) outlet: &'a Outlet,
     /// Tells this cluster from others.
@@ -76,7 +77,7 @@ impl<'a> Connection<'a> {
         };
         let client = config.create_with_context(Context::new());
         let mut connection = Self {
-            client: client.map_err(|error| options.settings.refusal(&error))?,
+            client: Arc::new(client.map_err(|error| options.settings.refusal(&error))?),
             options,
             outlet,
             cluster: String::new(),
@@ -96,7 +97,7 @@ impl<'a> Connection<'a> {
         let config = self.options.alone()?;
         let client = config.create_with_context(Context::new());
         Ok(Self {
-            client: client.map_err(|error| self.options.settings.refusal(&error))?,
+            client: Arc::new(client.map_err(|error| self.options.settings.refusal(&error))?),
             options: self.options,
             outlet: self.outlet,
             cluster: self.cluster.clone(),
@@ -333,6 +334,18 @@ impl<'a> Connection<'a> {
             taken.map_err(|error| cannot("go on after a bad batch", &error))?;
         }
         Ok(())
+    }
+
+    /// Fetches a partition from `next` on; whether it is being fetched at all.
+    pub(super) fn go_back(&self, partition: &Partition, next: i64) -> bool {
+        let (topic, index) = (&partition.topic, partition.index);
+        let sought = self
+            .client
+            .seek(topic, index, Offset::Offset(next), CONTACT);
+        if let Err(error) = &sought {
+            tracing::debug!(%error, %partition, next, "cannot seek");
+        }
+        sought.is_ok()
     }
 
     /// The error of a reader that cannot go on.

@@ -1,10 +1,10 @@
 //! The partitions that a reader holds, found by librdkafka's messages.
 
 use rdkafka::TopicPartitionList;
-use rdkafka::message::{BorrowedMessage, Message};
 use sluice_engine::source::Partition;
 
 use super::client::listed;
+use super::native::Message;
 use crate::decode::Position;
 
 /// Where the reader stands in each partition; records come in runs of one partition.
@@ -17,40 +17,76 @@ pub(super) struct Held {
 #[derive(Debug)]
 struct Place {
     at: Position,
-    /// The address of librdkafka's topic, once a message has told it. It is the topic's own for as
+    /// A number of librdkafka's topic, once a message has told it. It is the topic's own for as
     /// long as the partition is held, and cheaper to compare than names.
     topic: usize,
+    /// Something of it came that was not taken, so nothing after that may be.
+    broken: bool,
 }
 
 impl Held {
-    /// Where the reader stands in the message's partition.
-    pub(super) fn find(&mut self, message: &BorrowedMessage<'_>) -> Option<&mut Position> {
-        let (topic, index) = (message.topic_ptr() as usize, message.partition());
+    /// Where the reader stands in the message's partition, unless nothing of it may be taken.
+    pub(super) fn find(&mut self, message: &Message<'_>) -> Option<&mut Position> {
+        let place = self.place(message)?;
+        (!place.broken).then_some(&mut place.at)
+    }
+
+    /// From here on nothing of the message's partition is found, until it is mended.
+    pub(super) fn break_off(&mut self, message: &Message<'_>) {
+        if let Some(place) = self.place(message) {
+            place.broken = true;
+        }
+    }
+
+    /// The same for a partition by its name.
+    pub(super) fn break_off_at(&mut self, topic: &str, index: i32) {
+        if let Some(found) = self.named(topic, index)
+            && let Some(place) = self.all.get_mut(found)
+        {
+            place.broken = true;
+        }
+    }
+
+    /// Makes those whole again that were broken off and of which `mended` says that they are being
+    /// read from where the reader stands.
+    pub(super) fn mend(&mut self, mut mended: impl FnMut(&Position) -> bool) {
+        for place in self.all.iter_mut().filter(|place| place.broken) {
+            place.broken = !mended(&place.at);
+        }
+    }
+
+    fn place(&mut self, message: &Message<'_>) -> Option<&mut Place> {
+        let (topic, index) = message.place();
         let is = |place: &Place| place.topic == topic && place.at.partition().index == index;
         if !self.all.get(self.last).is_some_and(is) {
             self.last = match self.all.iter().position(is) {
                 Some(found) => found,
-                None => self.introduce(topic, message)?,
+                None => {
+                    let found = self.named(message.topic()?, index)?;
+                    self.all.get_mut(found)?.topic = topic;
+                    found
+                }
             };
         }
-        self.all.get_mut(self.last).map(|place| &mut place.at)
+        self.all.get_mut(self.last)
     }
 
-    fn introduce(&mut self, topic: usize, message: &BorrowedMessage<'_>) -> Option<usize> {
-        let (name, index) = (message.topic(), message.partition());
+    fn named(&self, topic: &str, index: i32) -> Option<usize> {
         let is = |place: &Place| {
             let of = place.at.partition();
-            of.index == index && of.topic == name
+            of.index == index && of.topic == topic
         };
-        let found = self.all.iter().position(is)?;
-        self.all.get_mut(found)?.topic = topic;
-        Some(found)
+        self.all.iter().position(is)
     }
 
     pub(super) fn insert(&mut self, at: Position) {
         let is_other = |place: &Place| place.at.partition() != at.partition();
         self.all.retain(is_other);
-        self.all.push(Place { at, topic: 0 });
+        self.all.push(Place {
+            at,
+            topic: 0,
+            broken: false,
+        });
     }
 
     pub(super) fn remove(&mut self, list: &[(String, i32)]) {

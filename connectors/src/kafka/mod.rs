@@ -23,9 +23,9 @@ mod options;
 mod client;
 #[expect(
     unsafe_code,
-    reason = "librdkafka tells topics' ids only through its C interface"
+    reason = "only C interfaces tell topics' ids, give many records at once, and keep memory"
 )]
-mod topic_id;
+mod native;
 mod trouble;
 mod contact;
 mod undecodable;
@@ -36,4 +36,5 @@ mod scan;
 mod sink;
 mod source;
 
+pub use native::keep_memory;
 pub use source::KafkaFormat;

@@ -1,55 +1,79 @@
 //! Reading for ever as a member of a group: poll, decode, hand over, and settle every change of
 //! partitions with the engine before the first or after the last record of it.
 //!
+//! Records come in batches from a queue of their own, everything else by `poll`. What is true of
+//! both: an error about a partition ends what is taken of it, and the partition is read again from
+//! where the reader stands; a batch is taken to its end, whatever has to be handed over meanwhile;
+//! and nothing is handed over before what `poll` has to tell was heard.
+//!
 //! A member that does not poll loses its partitions. While the engine takes nothing for long, the
 //! reader pauses what it reads and goes on polling.
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::mem;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{CommitMode, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::{ClientContext, Message as _, Offset, TopicPartitionList};
 use sluice_engine::source::{Event, Partition, Wanted};
 
-use super::client::{Rebalance, listed};
+use super::client::{Context, Rebalance, listed};
 use super::contact::{Connection, cannot};
 use super::held::Held;
 use super::location::Topic;
+use super::native::{Message, Records};
 use super::record;
 use super::trouble::{Meaning, made_anew};
 use super::undecodable::{Probe, likeliest_first};
 use crate::decode::{Chunk, Layout, Position};
 use crate::handoff::{Lost, Opened, Outlet, Stop, wait_for};
 
-/// How long to wait for a record when there is nothing to send.
-const IDLE: Duration = Duration::from_millis(100);
 /// How often to poll while the engine takes nothing.
 const PAUSED: Duration = Duration::from_millis(100);
 /// How long what others see of the reader may be old.
 const PUBLISHED: Duration = Duration::from_millis(200);
+/// How long librdkafka may keep records where nobody takes them.
+const DIVERTED: Duration = Duration::from_millis(500);
 /// How long a group may take before the engine hears that there is nothing to read yet.
 const SETTLING: Duration = Duration::from_secs(5);
-/// Records taken between two looks at anything else.
+/// How long to wait for a record before hearing what else there is.
+const DEAF: Duration = Duration::from_millis(20);
+/// Records, or other events, taken between two looks at anything else.
 const BURST: usize = 256;
+/// Bytes of records taken at once, as far as the last ones tell: librdkafka fetches others for
+/// them.
+const BURST_BYTES: usize = 4 << 20;
 /// Errors in a row for which no cause is found, after which they are not passing ones.
 const MISSED: u32 = 20;
 
 /// A reader's thread.
 struct Follower<'a> {
+    records: Rc<Records<Context>>,
     link: Connection<'a>,
     outlet: &'a Outlet,
     chunk: Chunk,
     held: Held,
     wanted: Wanted,
+    /// How many records make a batch of [`BURST_BYTES`].
+    burst: usize,
+    failures: Vec<Failure>,
     /// Errors for which no cause was found.
     missed: u32,
     /// When the reader was opened; `None` since the engine heard of partitions, or that there are
     /// none.
     silent: Option<Instant>,
     published: Instant,
+    diverted: Instant,
+}
+
+/// An error of the client, and librdkafka's words about it.
+struct Failure {
+    error: KafkaError,
+    said: Option<(Code, String)>,
 }
 
 /// Reads until nobody listens or the stream fails.
@@ -67,16 +91,22 @@ pub(super) fn follow(
         .collect();
     let subscribed = link.client.subscribe(&topics);
     subscribed.map_err(|error| cannot("subscribe to a topic", &error))?;
+    let records = Records::of(&link.client);
+    let records = records.map_err(|error| cannot("read a topic", &error))?;
     opened.announce();
     let mut follower = Follower {
+        records: Rc::new(records),
         outlet: link.outlet,
         link,
         chunk: Chunk::new(layout, wanted),
         held: Held::default(),
         wanted,
+        burst: 1,
+        failures: Vec::new(),
         missed: 0,
         silent: Some(Instant::now()),
         published: Instant::now(),
+        diverted: Instant::now(),
     };
     loop {
         follower.turn()?;
@@ -88,11 +118,16 @@ impl Follower<'_> {
         if self.outlet.is_closed() {
             return Err(Stop::Gone);
         }
-        let failed = self.poll(self.chunk.patience().unwrap_or(IDLE));
-        // Before anything of this turn is handed over.
+        self.listen();
+        self.take(self.chunk.patience().map_or(DEAF, |wait| wait.min(DEAF)))?;
+        self.listen();
         self.link.check()?;
-        if let Some(error) = failed {
-            self.failed(&error)?;
+        self.mend();
+        let missed = self.missed;
+        for failure in mem::take(&mut self.failures) {
+            self.failed(&failure)?;
+            // Those of one batch may have one cause.
+            self.missed = self.missed.min(missed + 1);
         }
         while let Some(change) = self.link.client.context().take_rebalance() {
             self.rebalance(change)?;
@@ -108,30 +143,82 @@ impl Follower<'_> {
         if self.published.elapsed() > PUBLISHED {
             self.publish();
         }
+        if self.diverted.elapsed() > DIVERTED {
+            self.divert()?;
+        }
         Ok(())
     }
 
-    /// Takes what there is, up to an error or something that is not a record.
-    fn poll(&mut self, mut wait: Duration) -> Option<KafkaError> {
-        for _ in 0..BURST {
-            match self.link.client.poll(wait)? {
-                Ok(message) => {
-                    if let Some(at) = self.held.find(&message) {
-                        record::take(&mut self.chunk, at, &message, self.wanted);
-                    }
-                }
-                Err(error) => return Some(error),
+    /// Takes a batch of records, and hands over what they make.
+    fn take(&mut self, wait: Duration) -> Result<(), Stop> {
+        let records = Rc::clone(&self.records);
+        let mut largest = 0;
+        for message in records.take(self.burst, wait) {
+            if let Some(said) = message.error() {
+                self.broken_off(&message, said);
+                continue;
             }
+            largest = largest.max(message.value().map_or(0, <[u8]>::len));
+            if let Some(at) = self.held.find(&message) {
+                record::take(&mut self.chunk, at, &message, self.wanted);
+            }
+            drop(message);
             if self.chunk.is_full() {
-                break;
+                self.flush()?;
             }
-            wait = Duration::ZERO;
         }
-        None
+        if let Some(fitting) = BURST_BYTES.checked_div(largest) {
+            self.burst = fitting.clamp(1, BURST);
+        }
+        Ok(())
     }
 
-    fn failed(&mut self, error: &KafkaError) -> Result<(), Stop> {
-        match self.link.meaning(error)? {
+    /// Nothing after the error may be taken: it may stand for records that did not come, and
+    /// librdkafka counts it as a record that was taken.
+    fn broken_off(&mut self, message: &Message<'_>, said: (Code, String)) {
+        self.held.break_off(message);
+        self.failures.push(Failure {
+            error: KafkaError::MessageConsumption(said.0),
+            said: Some(said),
+        });
+    }
+
+    /// Hears everything that is no record.
+    fn listen(&mut self) {
+        for _ in 0..BURST {
+            if !self.records.has_events() {
+                return;
+            }
+            // One event that is no record, or none.
+            match self.link.client.poll(Duration::ZERO) {
+                Some(Err(error)) => self.failures.push(Failure {
+                    error,
+                    said: self.link.client.context().trouble(),
+                }),
+                // It came before its partition was diverted, and those after it come elsewhere.
+                Some(Ok(record)) => self.held.break_off_at(record.topic(), record.partition()),
+                None => {}
+            }
+        }
+    }
+
+    /// Has partitions that were broken off read from where the reader stands.
+    fn mend(&mut self) {
+        let link = &self.link;
+        self.held.mend(|at| link.go_back(at.partition(), at.next()));
+    }
+
+    /// What an error means, whatever librdkafka has said since.
+    fn meaning(&self, failure: &Failure) -> Result<Meaning, Stop> {
+        if let Some((code, reason)) = &failure.said {
+            let context = self.link.client.context();
+            context.error(KafkaError::Global(*code), reason);
+        }
+        self.link.meaning(&failure.error)
+    }
+
+    fn failed(&mut self, failure: &Failure) -> Result<(), Stop> {
+        match self.meaning(failure)? {
             Meaning::Passing => Ok(()),
             Meaning::Undecodable(reason) => self.pass_undecodable(&reason),
             Meaning::OutOfRange(error) => {
@@ -172,8 +259,11 @@ impl Follower<'_> {
         Ok(())
     }
 
-    /// Sends what there is; where its partitions end is known before it arrives.
+    /// Sends what there is; where its partitions end is known before it arrives. A topic that was
+    /// made anew is told of before its first record comes, though elsewhere.
     fn flush(&mut self) -> Result<(), Stop> {
+        self.listen();
+        self.link.check()?;
         if self.chunk.patience().is_some() {
             self.publish();
         }
@@ -202,13 +292,11 @@ impl Follower<'_> {
             if self.outlet.is_closed() {
                 return Err(Stop::Gone);
             }
-            // Each call takes one event that is no record, and tells none from nothing.
-            for _ in 0..BURST {
-                let Some(error) = self.poll(Duration::ZERO) else {
-                    continue;
-                };
+            self.listen();
+            self.refuse();
+            for failure in mem::take(&mut self.failures) {
                 // A batch that cannot be decoded is fetched again afterwards.
-                if let Meaning::OutOfRange(error) = self.link.meaning(&error)? {
+                if let Meaning::OutOfRange(error) = self.meaning(&failure)? {
                     doubt = Some(error);
                 }
             }
@@ -222,6 +310,17 @@ impl Follower<'_> {
             self.link.go_on_within(&held, error)?;
         }
         Ok(output)
+    }
+
+    /// Takes nothing of what comes while nothing is read.
+    fn refuse(&mut self) {
+        let records = Rc::clone(&self.records);
+        for message in records.take(BURST, Duration::ZERO) {
+            match message.error() {
+                Some(said) => self.broken_off(&message, said),
+                None => self.held.break_off(&message),
+            }
+        }
     }
 
     fn rebalance(&mut self, change: Rebalance) -> Result<(), Stop> {
@@ -263,6 +362,7 @@ impl Follower<'_> {
             }
         }
         self.publish();
+        self.divert()?;
         let assigned = self.link.client.incremental_assign(&offsets);
         Ok(assigned.map_err(|error| cannot("assign partitions", &error))?)
     }
@@ -296,6 +396,17 @@ impl Follower<'_> {
         self.held.remove(list);
         let given_up = self.link.client.incremental_unassign(&listed(list));
         Ok(given_up.map_err(|error| cannot("give up partitions", &error))?)
+    }
+
+    /// Has the records of every partition come to their queue, before they are fetched. librdkafka
+    /// forgets it some time after a partition was given up, which may be after it was taken again.
+    fn divert(&mut self) -> Result<(), Stop> {
+        self.diverted = Instant::now();
+        for of in self.held.iter().map(Position::partition) {
+            let diverted = self.records.divert(&of.topic, of.index);
+            diverted.map_err(|error| cannot("read a partition", &error))?;
+        }
+        Ok(())
     }
 
     /// Tells the engine where the partitions end, and others where the engine is.

@@ -23,6 +23,7 @@ mod group;
 mod broker;
 mod topics;
 mod undecodable;
+mod batches;
 mod keyed;
 mod membership;
 mod secrets;

@@ -1,18 +1,16 @@
 //! The ids that brokers give topics, which tell a topic from another of the same name made later.
 //!
-//! The `rdkafka` crate has no safe call for them, so this file asks librdkafka's C interface, and
-//! is the only one in the project with `unsafe` code. What librdkafka hands out is owned by a guard
-//! that gives it back; what it lends is copied before the guard ends; nothing of it leaves this
-//! file.
+//! What librdkafka lends is copied before its owner ends.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char};
-use std::ptr::NonNull;
 use std::time::Duration;
 
 use rdkafka::bindings as sys;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
+
+use super::owned::Owned;
 
 /// How much longer than the request librdkafka may take to report its end.
 const GRACE: Duration = Duration::from_millis(500);
@@ -22,7 +20,7 @@ const GRACE: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// When the broker does not answer within `patience`, or refuses to tell about a topic.
-pub(super) fn topic_ids<C: ClientContext>(
+pub(in crate::kafka) fn topic_ids<C: ClientContext>(
     client: &Client<C>,
     (broker, patience): (i32, Duration),
     topics: &[&str],
@@ -108,33 +106,6 @@ pub(super) fn topic_ids<C: ClientContext>(
         }
     }
     Ok(ids)
-}
-
-/// A pointer to give back.
-struct Owned<T> {
-    pointer: NonNull<T>,
-    destroy: unsafe extern "C" fn(*mut T),
-}
-
-impl<T> Owned<T> {
-    /// `None` for NULL.
-    ///
-    /// # Safety
-    /// `pointer` is NULL or belongs to the caller, who may give it to `destroy`, once.
-    unsafe fn new(pointer: *mut T, destroy: unsafe extern "C" fn(*mut T)) -> Option<Self> {
-        NonNull::new(pointer).map(|pointer| Self { pointer, destroy })
-    }
-
-    fn as_ptr(&self) -> *mut T {
-        self.pointer.as_ptr()
-    }
-}
-
-impl<T> Drop for Owned<T> {
-    fn drop(&mut self) {
-        // SAFETY: by the contract of `new`; a value is dropped once.
-        unsafe { (self.destroy)(self.pointer.as_ptr()) }
-    }
 }
 
 /// # Safety
