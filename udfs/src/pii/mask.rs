@@ -4,7 +4,7 @@
 //! what makes redaction idempotent. Later passes put a fence in place of a finding, so that text
 //! made to fall together again and again ends too.
 
-use crate::pii::detect::{self, Category, Finder, Finding};
+use crate::pii::detect::{self, Categories, Category, Finder, Finding};
 use crate::pii::hash::Hasher;
 use crate::pii::ledger::Counts;
 use crate::pii::mask_by_name;
@@ -44,6 +44,7 @@ impl Redactor {
                 rules,
                 hasher,
                 counts: Counts::NONE,
+                held: Categories::NONE,
             },
             again: Finder::new(rules.categories()),
             text: String::new(),
@@ -58,6 +59,17 @@ impl Redactor {
 
     /// Replaces the findings in `rows`.
     pub(crate) fn redact(&mut self, rows: Rows<'_>, changes: &mut Changes) {
+        self.redact_and_tell(rows, changes, &mut |_, _| {});
+    }
+
+    /// Replaces the findings in `rows`, and tells of each row that has some which categories they
+    /// are of.
+    pub(crate) fn redact_and_tell(
+        &mut self,
+        rows: Rows<'_>,
+        changes: &mut Changes,
+        tell: &mut dyn FnMut(usize, Categories),
+    ) {
         let Self {
             finder,
             writer,
@@ -67,8 +79,10 @@ impl Redactor {
         } = self;
         let each = &mut |row: usize, found: &[Finding]| {
             text.clear();
+            writer.held = Categories::NONE;
             writer.write(rows.text(row), found, Style::Rules, text);
             settle(writer, again, text, earlier);
+            tell(changes.number(row), writer.held);
             changes.write(row, |out| {
                 out.push_str(text);
                 true
@@ -114,6 +128,8 @@ struct Writer {
     rules: Rules,
     hasher: Option<Hasher>,
     counts: Counts,
+    /// The categories of the row at hand.
+    held: Categories,
 }
 
 impl Writer {
@@ -122,6 +138,7 @@ impl Writer {
         let mut copied = 0;
         for finding in found {
             self.counts.add(finding.category);
+            self.held = self.held.with(finding.category);
             out.push_str(text.get(copied..finding.start).unwrap_or_default());
             let quote = json.missing_quote(finding);
             out.push_str(quote);
@@ -198,7 +215,7 @@ fn push_mask(text: &str, finding: &Finding, out: &mut String) {
             out.extend(kept.iter().rev());
         }
         category if removed(category) => {}
-        category if !detect::Categories::TIER1.has(category) => {
+        category if !Categories::TIER1.has(category) => {
             if !mask_by_name::push(category, &detect::plain(shown), out) {
                 push_label(category, None, out);
             }
