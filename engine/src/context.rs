@@ -397,6 +397,9 @@ fn settings(config: SessionConfig) -> SessionConfig {
     let options = config.options_mut();
     // Stored types and wire types are plain UTF-8; views would only be cast at both ends.
     options.sql_parser.map_string_types_to_utf8view = false;
+    // It refuses `SELECT coalesce(a, p['a']) AS a FROM (SELECT *, parse(..) AS p FROM t)`: it takes
+    // the two columns called "a" for one that is ambiguous.
+    options.optimizer.enable_leaf_expression_pushdown = false;
     options.extensions.insert(SessionOptions::default());
     config
 }

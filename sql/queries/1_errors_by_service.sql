@@ -10,7 +10,7 @@ SELECT
   count(*) FILTER (WHERE source = 'user') AS "user",
   count(*) AS all_services
 FROM logs
-WHERE severity IN ('ERROR', 'FATAL')
+WHERE severity_number >= 17
 GROUP BY date_trunc('minute', timestamp)
 ORDER BY date_trunc('minute', timestamp) DESC
 LIMIT 10;

@@ -3,7 +3,7 @@ WITH moments AS (
   SELECT
     date_bin(INTERVAL '5 seconds', timestamp) AS moment,
     count(*) FILTER (WHERE source = 'payment') AS payments,
-    count(*) FILTER (WHERE severity IN ('WARN', 'ERROR') AND message LIKE '%from pool payment-db%')
+    count(*) FILTER (WHERE severity_number >= 13 AND message LIKE '%from pool payment-db%')
       AS pool_waits,
     count(*) FILTER (WHERE source = 'payment' AND status >= 500) AS failed,
     count(*) FILTER (WHERE source = 'order' AND status >= 500) AS orders_lost,

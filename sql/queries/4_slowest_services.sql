@@ -1,6 +1,7 @@
 -- The slowest services: latency in milliseconds
 SELECT
   source,
+  min(service_tier) AS tier,
   count(*) AS events,
   round(approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_ms), 1) AS p50_ms,
   round(approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_ms), 1) AS p95_ms,

@@ -73,6 +73,11 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
+    /// The number in the whole array of the row that `read` calls `row`.
+    pub(crate) fn number(&self, row: usize) -> usize {
+        self.base + row
+    }
+
     /// Lets `write` append the new text of `row`, which stays as it is if that returns false.
     pub(crate) fn write(&mut self, row: usize, write: impl FnOnce(&mut String) -> bool) {
         let start = self.texts.len();

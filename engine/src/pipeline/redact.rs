@@ -59,19 +59,16 @@ impl<'a> Plan<'a> {
             let field = self.check(name, policy, target)?;
             policies.insert(field.name(), policy);
         }
+        if self.tells(target) && !given.iter().any(|name| name == PII) {
+            return audited(state, query, target, &policies);
+        }
         let schema = query.schema().as_ref();
-        let tells = self.tells(target) && !given.iter().any(|name| name == PII);
         let expression = |field: &Field| -> Result<Expr> {
             let name = field.name();
-            let expression = match policies.get(name.as_str()) {
-                Some(policy) => call(state, schema, &redacted(name, policy))?,
-                None if tells && name == PII => {
-                    let held = call(state, schema, &held(&policies))?;
-                    cast(held, field.data_type().clone())
-                }
-                None => return Ok(ident(name)),
+            let Some(policy) = policies.get(name.as_str()) else {
+                return Ok(ident(name));
             };
-            Ok(expression.alias(name))
+            Ok(call(state, schema, &redacted(name, policy))?.alias(name))
         };
         let fields = target.fields().iter();
         let expressions: Result<Vec<Expr>> = fields.map(|field| expression(field)).collect();
@@ -114,27 +111,61 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// `query` with its columns redacted and [`PII`] filled in. Each text is looked at once: one
+/// projection makes the text and its categories together, and the next takes them apart. They are
+/// not merged into one, because the next one needs each of these columns twice.
+fn audited(
+    state: &SessionState,
+    query: LogicalPlan,
+    target: &Schema,
+    policies: &BTreeMap<&str, &str>,
+) -> Result<LogicalPlan> {
+    let schema = query.schema().as_ref();
+    let fields = || target.fields().iter().filter(|field| field.name() != PII);
+    let whole = |field: &Field| -> Result<Expr> {
+        let name = field.name();
+        let Some(policy) = policies.get(name.as_str()) else {
+            return Ok(ident(name));
+        };
+        let audit = format!("redact_audit({}, policy => {})", quote(name), text(policy));
+        Ok(call(state, schema, &audit)?.alias(audit_of(name)))
+    };
+    let wholes: Result<Vec<Expr>> = fields().map(|field| whole(field)).collect();
+    let query = LogicalPlanBuilder::from(query).project(wholes?)?.build()?;
+    let schema = query.schema().as_ref();
+    let part = |name: &str, part: &str| format!("get_field({}, '{part}')", quote(&audit_of(name)));
+    let expression = |field: &Field| -> Result<Expr> {
+        let name = field.name();
+        let sql = match name.as_str() {
+            PII => {
+                let names = policies.keys();
+                let held: Vec<String> = names.map(|name| part(name, "categories")).collect();
+                match held.as_slice() {
+                    [one] => one.clone(),
+                    several => format!("pii_union({})", several.join(", ")),
+                }
+            }
+            column if policies.contains_key(column) => part(column, "text"),
+            _ => return Ok(ident(name)),
+        };
+        let value = call(state, schema, &sql)?;
+        Ok(cast(value, field.data_type().clone()).alias(name))
+    };
+    let fields = target.fields().iter();
+    let expressions: Result<Vec<Expr>> = fields.map(|field| expression(field)).collect();
+    Ok(LogicalPlanBuilder::from(query)
+        .project(expressions?)?
+        .build()?)
+}
+
+/// The column that holds the text of `column` and its categories together.
+fn audit_of(column: &str) -> String {
+    format!("__audit_{column}")
+}
+
 /// The functions of a composition are known by what they are called.
 fn redacted(column: &str, policy: &str) -> String {
     format!("redact({}, policy => {})", quote(column), text(policy))
-}
-
-fn held(policies: &BTreeMap<&str, &str>) -> String {
-    let one = |(column, policy): (&&str, &&str)| {
-        format!(
-            "pii_categories({}, policy => {})",
-            quote(column),
-            text(policy)
-        )
-    };
-    let all: Vec<String> = policies.iter().map(one).collect();
-    match all.as_slice() {
-        [one] => one.clone(),
-        several => format!(
-            "array_sort(array_distinct(array_concat({})))",
-            several.join(", ")
-        ),
-    }
 }
 
 fn call(state: &SessionState, schema: &DFSchema, sql: &str) -> Result<Expr> {

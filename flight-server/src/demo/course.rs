@@ -130,9 +130,11 @@ impl Course {
         }
         let live = self.now();
         report.print(&format!(
-            "\n{} events sent, {} rows committed, {} dead letters, {} left to read\n",
+            "\n{} events sent, {} rows committed, {} left out by the pipeline, {} dead letters, \
+             {} left to read\n",
             grouped(sent),
             grouped(live.rows),
+            grouped(live.events.saturating_sub(live.rows + live.rejected)),
             grouped(live.rejected),
             grouped(live.lag),
         ))

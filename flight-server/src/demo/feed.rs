@@ -1,4 +1,5 @@
-//! The thread that sends simulated records to the broker at their pace.
+//! The thread that sends simulated records to the broker at their pace, and some of them twice, as
+//! a producer does that has not heard of the first time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,9 @@ use super::simulator::{Record, Settings, Simulator};
 const TICK: Duration = Duration::from_millis(10);
 /// How long the last records may take to reach the broker.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
+
+/// Every so many records one is sent twice.
+const TWICE_EVERY: u64 = 499;
 
 type Sending = ThreadedProducer<DefaultProducerContext>;
 
@@ -66,13 +70,22 @@ impl Feed {
 fn send_all(producer: &Sending, settings: Settings, (stop, sent): (&Receiver<()>, &AtomicU64)) {
     let began = Instant::now();
     let mut simulator = Simulator::new(settings);
+    let mut made: u64 = 0;
     'ticks: while waited(stop) {
         while simulator.due() <= began.elapsed() {
             let record = simulator.next();
-            if !send(producer, &record, stop) {
-                break 'ticks;
+            made += 1;
+            let times = if made.is_multiple_of(TWICE_EVERY) {
+                2
+            } else {
+                1
+            };
+            for _ in 0..times {
+                if !send(producer, &record, stop) {
+                    break 'ticks;
+                }
+                sent.fetch_add(1, Ordering::Relaxed);
             }
-            sent.fetch_add(1, Ordering::Relaxed);
         }
     }
     if let Err(error) = producer.flush(FLUSH_MAX) {

@@ -6,7 +6,10 @@
 //! |---|---|
 //! | `incident` | when the payment database's connection pool runs dry, and how dry it is |
 //! | `people` | made-up personal data: cards that pass the Luhn check, numbers, addresses |
+//! | `network` | where clients connect from, and who of them is on a threat feed |
 //! | `services` | seven micro-services and what they write, healthy and failing |
+//! | `countries` | a database of countries in MaxMind's format |
+//! | `reference` | the files that the pipeline looks things up in |
 //! | `simulator` | records, one after the other, from a seed |
 //! | `broker` | the embedded broker, or the topic on a real one |
 //! | `feed` | the thread that sends the records at their pace |
@@ -17,7 +20,10 @@
 
 mod incident;
 mod people;
+mod network;
 mod services;
+mod countries;
+mod reference;
 mod simulator;
 mod broker;
 mod feed;

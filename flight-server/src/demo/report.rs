@@ -122,6 +122,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) embedded: bool,
     /// Where the tables are.
     pub(crate) folder: &'a Path,
+    /// The configuration that the pipeline needs.
+    pub(crate) config: &'a Path,
     /// Whether the folder is removed at the end.
     pub(crate) temporary: bool,
     /// When the incident begins, in seconds.
@@ -139,27 +141,69 @@ impl Opening<'_> {
             url,
             ..
         } = self;
-        let kind = match self.embedded {
-            true => {
-                "embedded in this process, for demos and tests only: it keeps the\n            \
-                 newest 5 MB and 100,000 messages of each partition"
-            }
-            false => "a real one",
-        };
         let folder = self.folder.display();
-        let kept = if self.temporary {
-            " (removed at the end; --data DIR keeps it)"
-        } else {
-            ""
-        };
-        format!(
-            "broker      {broker}, {kind}\n\
-             logs        seven services write to the topic \"{TOPIC}\"\n\
-             pipeline    log_events -> redact(message) -> logs, a Delta table\n\
-             data        {folder}{kept}\n\
-             incident    in {incident_s} s the database pool of the payment service runs dry\n\n\
-             ready flight={url}\n\n"
-        )
+        let mut rows = vec![("broker", format!("{broker}, a real one"))];
+        if self.embedded {
+            rows = vec![
+                (
+                    "broker",
+                    format!("{broker}, embedded, for demos and tests only: it"),
+                ),
+                (
+                    "",
+                    "keeps the newest 5 MB and 100,000 messages of each partition".to_owned(),
+                ),
+            ];
+        }
+        let fixed = [
+            (
+                "logs",
+                format!("seven services write to the topic \"{TOPIC}\"; some records"),
+            ),
+            (
+                "",
+                "hold access lines, logfmt or JSON, and some are sent twice".to_owned(),
+            ),
+            (
+                "pipeline",
+                "log_events -> logs, a Delta table (sql/pipelines/logs_enriched.sql)".to_owned(),
+            ),
+            (
+                "  parse",
+                "severity, status, trace and client out of the lines in messages".to_owned(),
+            ),
+            (
+                "  filter",
+                "DEBUG lines of one request in ten stay; repeats are left out".to_owned(),
+            ),
+            (
+                "  enrich",
+                "client: country and threats; host: tier; user: customer tier".to_owned(),
+            ),
+            (
+                "  redact",
+                "messages and attributes, by the policy \"default\"".to_owned(),
+            ),
+        ];
+        rows.extend(fixed);
+        match self.temporary {
+            true => rows.push((
+                "data",
+                format!("{folder} (removed at the end; --data DIR keeps it)"),
+            )),
+            false => {
+                let config = self.config.display();
+                let again = format!("sluice serve --data {folder} --config {config}");
+                rows.extend([("data", folder.to_string()), ("", again)]);
+            }
+        }
+        let incident =
+            format!("in {incident_s} s the database pool of the payment service runs dry");
+        rows.push(("incident", incident));
+        let lines = rows
+            .iter()
+            .map(|(name, text)| format!("{name:<10}  {text}\n"));
+        format!("{}\nready flight={url}\n\n", lines.collect::<String>())
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::Utc;
 use clap::Args;
 use sluice_engine::authority::Authority;
-use sluice_engine::config::{Config, parse_duration};
+use sluice_engine::config::parse_duration;
 use sluice_engine::engine::Engine;
 use sluice_engine::error::{Error, Result};
 use sluice_engine::statement::split;
@@ -21,6 +21,7 @@ use super::broker::Broker;
 use super::course::Course;
 use super::feed::Feed;
 use super::incident::Incident;
+use super::reference;
 use super::report::{Opening, Report};
 use super::simulator::Settings;
 use crate::compose;
@@ -67,7 +68,9 @@ pub struct DemoArgs {
 pub async fn run(args: DemoArgs) -> Result<()> {
     let broker = Broker::open(args.kafka.as_deref()).await?;
     let folder = Folder::open(args.data.as_deref(), &broker)?;
-    let engine = compose::engine(Config::default(), Some(folder.path())).await?;
+    let made_s = u64::try_from(Utc::now().timestamp()).unwrap_or(0);
+    let config = reference::write(folder.path(), made_s)?;
+    let engine = compose::engine(config, Some(folder.path())).await?;
     let shutdown = CancellationToken::new();
     let options = ServerOptions {
         listen: usable_address(args.listen),
@@ -101,6 +104,7 @@ async fn play(
         broker: broker.address(),
         embedded: matches!(broker, Broker::Embedded(_)),
         folder: folder.path(),
+        config: &reference::config_path(folder.path()),
         temporary: matches!(folder, Folder::Temporary(_)),
         incident_s: incident.from.as_secs(),
         url,
@@ -123,7 +127,8 @@ async fn play(
 /// Makes the shipped tables and pipelines, and starts the pipelines.
 async fn set_up(engine: &Arc<Engine>, broker: &str) -> Result<()> {
     let session = engine.session(Authority::Owner);
-    for script in [sluice_sql::SCHEMA.to_owned(), sluice_sql::pipelines(broker)] {
+    let pipeline = sluice_sql::at_broker(sluice_sql::PIPELINE_ENRICHED, broker);
+    for script in [sluice_sql::SCHEMA.to_owned(), pipeline] {
         for sql in split(&script)? {
             let prepared = session.prepare(&sql).await?;
             session.execute(&prepared).await?;

@@ -3,11 +3,17 @@
 //!
 //! Words in braces are filled in by the simulator ([`super::simulator`]).
 
+use std::ops::Range;
+
 /// A service.
 #[derive(Debug)]
 pub(crate) struct Service {
     /// Its name, the column `source`.
     pub(crate) name: &'static str,
+    /// How much depends on it, in the table of hosts.
+    pub(crate) tier: &'static str,
+    /// Who looks after it, likewise.
+    pub(crate) team: &'static str,
     /// Its version.
     pub(crate) version: &'static str,
     /// Its share of the lines, relative to the others.
@@ -37,6 +43,49 @@ pub(crate) struct Line {
     pub(crate) latency: (f64, f64),
     /// The message, with words in braces to fill in.
     pub(crate) text: &'static str,
+    /// How the message is written.
+    pub(crate) shape: Shape,
+    /// Whose request it is about.
+    pub(crate) client: Client,
+}
+
+/// How a message is written, and what of it the record has as members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// As text; everything else is in members of the record.
+    Text,
+    /// As a line of an access log, forwarded as it is: client and status are in the line alone.
+    Access,
+    /// As pairs: severity and trace are in the line alone.
+    Logfmt,
+    /// As JSON: severity and trace are in the line alone.
+    Json,
+}
+
+/// Whose request a line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// The line does not say.
+    Unknown,
+    /// A customer's.
+    Customer,
+    /// One of somebody who tries every door.
+    Scanner,
+    /// One of somebody who tries stolen passwords.
+    Stuffer,
+}
+
+/// The numbers of all customers.
+pub(crate) const CUSTOMER_NUMBERS: Range<u32> = 1000..2000;
+
+/// The customer of this number, the column `user_id`.
+pub(crate) fn customer_id(number: u32) -> String {
+    format!("user-{number}")
+}
+
+/// The host of this number that `service` runs on.
+pub(crate) fn host_name(service: &Service, number: u32) -> String {
+    format!("{}-{number}", service.name)
 }
 
 const fn line(
@@ -51,6 +100,25 @@ const fn line(
         status,
         latency,
         text,
+        shape: Shape::Text,
+        client: Client::Unknown,
+    }
+}
+
+impl Line {
+    const fn written(mut self, shape: Shape) -> Self {
+        self.shape = shape;
+        self
+    }
+
+    const fn of(mut self, client: Client) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// A request that reaches the gateway from outside, as its access log has it.
+    const fn access(self, client: Client) -> Self {
+        self.written(Shape::Access).of(client)
     }
 }
 
@@ -58,6 +126,7 @@ const OK: (&str, u16) = ("INFO", 200);
 const MADE: (&str, u16) = ("INFO", 201);
 const REFUSED: (&str, u16) = ("WARN", 401);
 const INVALID: (&str, u16) = ("WARN", 422);
+const UNKNOWN: (&str, u16) = ("WARN", 404);
 const DETAIL: (&str, u16) = ("DEBUG", 200);
 const SLOW: (&str, u16) = ("WARN", 200);
 const FAILED: (&str, u16) = ("ERROR", 500);
@@ -71,35 +140,19 @@ pub(crate) const HEARTBEAT: Line = line(1, DETAIL, (1.0, 2.0), "heartbeat");
 pub(crate) const SERVICES: [Service; 7] = [
     Service {
         name: "api-gateway",
+        tier: "critical",
+        team: "edge",
         version: "2.14.0",
         weight: 30,
         hosts: 3,
         healthy: &[
-            line(
-                40,
-                OK,
-                (4.0, 90.0),
-                "GET /api/v1/products/{sku} 200 in {ms} ms client={ip}",
-            ),
-            line(
-                25,
-                OK,
-                (8.0, 120.0),
-                "GET /api/v1/orders?customer={email} 200 in {ms} ms client={ip}",
-            ),
-            line(
-                20,
-                MADE,
-                (30.0, 240.0),
-                "POST /api/v1/orders 201 in {ms} ms client={ip}",
-            ),
+            line(40, OK, (4.0, 90.0), "GET /api/v1/products/{sku}").access(Client::Customer),
+            line(25, OK, (8.0, 120.0), "GET /api/v1/orders?customer={email}")
+                .access(Client::Customer),
+            line(20, MADE, (30.0, 240.0), "POST /api/v1/orders").access(Client::Customer),
             line(10, DETAIL, (0.2, 2.0), "cache hit for product {sku}"),
-            line(
-                5,
-                REFUSED,
-                (2.0, 12.0),
-                "GET /api/v1/users/me 401 token expired client={ip}",
-            ),
+            line(4, REFUSED, (2.0, 12.0), "GET /api/v1/users/me").access(Client::Customer),
+            line(1, UNKNOWN, (0.5, 3.0), "GET /{door}").access(Client::Scanner),
         ],
         failing: &[
             line(
@@ -126,18 +179,28 @@ pub(crate) const SERVICES: [Service; 7] = [
     },
     Service {
         name: "auth",
+        tier: "critical",
+        team: "identity",
         version: "1.9.3",
         weight: 15,
         hosts: 2,
         healthy: &[
-            line(60, OK, (6.0, 60.0), "login of {user} from {ip} succeeded"),
+            line(60, OK, (6.0, 60.0), "login of {user} from {ip} succeeded").of(Client::Customer),
             line(15, DETAIL, (0.5, 4.0), "token of {user} refreshed"),
             line(
-                12,
+                7,
                 REFUSED,
                 (5.0, 40.0),
                 "login of {email} refused: wrong password",
-            ),
+            )
+            .of(Client::Customer),
+            line(
+                5,
+                REFUSED,
+                (5.0, 40.0),
+                "login of {email} refused: wrong password",
+            )
+            .of(Client::Stuffer),
             line(
                 6,
                 INVALID,
@@ -158,6 +221,8 @@ pub(crate) const SERVICES: [Service; 7] = [
     },
     Service {
         name: "inventory",
+        tier: "standard",
+        team: "shop",
         version: "3.2.1",
         weight: 12,
         hosts: 2,
@@ -167,32 +232,38 @@ pub(crate) const SERVICES: [Service; 7] = [
                 OK,
                 (2.0, 30.0),
                 "reserved {count} of {sku} for order {order}",
-            ),
-            line(35, DETAIL, (1.0, 10.0), "stock of {sku} is {count}"),
+            )
+            .written(Shape::Logfmt),
+            line(35, DETAIL, (1.0, 10.0), "stock of {sku} is {count}").written(Shape::Logfmt),
             line(
                 10,
                 SLOW,
                 (40.0, 300.0),
                 "stock of {sku} is low: {count} left",
-            ),
+            )
+            .written(Shape::Logfmt),
             line(
                 1,
                 FAILED,
                 (100.0, 700.0),
                 "could not reserve {sku}: row is locked by order {order}",
-            ),
+            )
+            .written(Shape::Logfmt),
         ],
         failing: &[line(
             1,
             SLOW,
             (50.0, 400.0),
             "reservation of {sku} for order {order} expired unpaid",
-        )],
+        )
+        .written(Shape::Logfmt)],
         exposed: 0.15,
         slowed: 1.0,
     },
     Service {
         name: "notification",
+        tier: "low",
+        team: "messaging",
         version: "1.4.7",
         weight: 8,
         hosts: 2,
@@ -202,37 +273,40 @@ pub(crate) const SERVICES: [Service; 7] = [
                 OK,
                 (15.0, 200.0),
                 "mail order_confirmed sent to {email}",
-            ),
+            )
+            .written(Shape::Json),
             line(
                 35,
                 OK,
                 (20.0, 250.0),
                 "text message sent to {phone} for order {order}",
-            ),
+            )
+            .written(Shape::Json),
             line(
                 15,
                 DETAIL,
                 (0.5, 5.0),
                 "template order_confirmed rendered in {ms} ms",
-            ),
+            )
+            .written(Shape::Json),
             line(
                 2,
                 FAILED,
                 (300.0, 2000.0),
                 "mail to {email} bounced: mailbox is full",
-            ),
+            )
+            .written(Shape::Json),
         ],
-        failing: &[line(
-            1,
-            OK,
-            (15.0, 200.0),
-            "mail payment_failed sent to {email}",
-        )],
+        failing: &[
+            line(1, OK, (15.0, 200.0), "mail payment_failed sent to {email}").written(Shape::Json),
+        ],
         exposed: 0.4,
         slowed: 1.0,
     },
     Service {
         name: "order",
+        tier: "critical",
+        team: "shop",
         version: "4.0.2",
         weight: 14,
         hosts: 3,
@@ -277,6 +351,8 @@ pub(crate) const SERVICES: [Service; 7] = [
     },
     Service {
         name: "payment",
+        tier: "critical",
+        team: "payments",
         version: "2.7.5",
         weight: 13,
         hosts: 3,
@@ -337,6 +413,8 @@ pub(crate) const SERVICES: [Service; 7] = [
     },
     Service {
         name: "user",
+        tier: "standard",
+        team: "identity",
         version: "1.12.0",
         weight: 8,
         hosts: 2,

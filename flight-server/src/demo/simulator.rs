@@ -1,6 +1,7 @@
 //! Log records of seven services, one after the other: the same seed and start give the same bytes.
 
 use std::collections::VecDeque;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -10,8 +11,11 @@ use rand::{Rng, SeedableRng};
 use serde_json::json;
 
 use super::incident::Incident;
+use super::network;
 use super::people::{self, pick};
-use super::services::{HEARTBEAT, Line, SERVICES};
+use super::services::{
+    CUSTOMER_NUMBERS, Client, HEARTBEAT, Line, SERVICES, Service, Shape, customer_id, host_name,
+};
 
 /// Every so many records one is malformed, to show where such records go.
 const MALFORMED_EVERY: u64 = 1000;
@@ -20,6 +24,14 @@ const MALFORMED_EVERY: u64 = 1000;
 const REQUESTS_MAX: usize = 32;
 
 const REGIONS: [&str; 3] = ["eu-central-1", "eu-west-1", "us-east-1"];
+/// What asks for pages.
+const AGENTS: [&str; 3] = [
+    "Mozilla/5.0 (X11; Linux x86_64; rv:147.0) Gecko/20100101 Firefox/147.0",
+    "okhttp/5.3.2",
+    "curl/8.17.0",
+];
+/// What scanners ask for.
+const DOORS: [&str; 4] = [".env", ".git/config", "wp-login.php", "actuator/env"];
 
 /// What to simulate.
 #[derive(Debug, Clone, Copy)]
@@ -58,11 +70,14 @@ struct Request {
     trace: String,
     user: String,
     order: u32,
+    client: Ipv4Addr,
 }
 
 /// What a line needs to know beside its template.
 struct Facts {
     request: Request,
+    at: DateTime<Utc>,
+    client: Option<Ipv4Addr>,
     pressure: f64,
     latency: f64,
 }
@@ -127,35 +142,80 @@ impl Simulator {
         } else {
             1.0 + (service.slowed - 1.0) * pressure
         };
+        let request = self.request();
         let facts = Facts {
-            request: self.request(),
+            client: match line.client {
+                Client::Unknown => None,
+                Client::Customer => Some(request.client),
+                Client::Scanner => Some(network::scanner(&mut self.rng)),
+                Client::Stuffer => Some(network::stuffer(&mut self.rng)),
+            },
+            request,
+            at: self.settings.start + at,
             pressure,
             latency: (self.latency(line) * slowed * 10.0).round() / 10.0,
         };
-        let host = format!(
-            "{}-{}",
-            service.name,
-            self.rng.random_range(1..=service.hosts)
-        );
-        let value = json!({
-            "timestamp": (self.settings.start + at).to_rfc3339_opts(SecondsFormat::Micros, true),
-            "severity": line.severity,
+        let number = self.rng.random_range(1..=service.hosts);
+        let key = host_name(service, number);
+        let value = self.value((service, line), &key, &facts);
+        Record { key, value }
+    }
+
+    /// A record's value: what its line has not is a member of its own.
+    fn value(&mut self, (service, line): (&Service, &Line), host: &str, facts: &Facts) -> String {
+        let mut value = json!({
+            "timestamp": facts.at.to_rfc3339_opts(SecondsFormat::Micros, true),
             "source": service.name,
-            "message": self.fill(line.text, &facts),
+            "message": self.message(line, facts),
             "host": host,
             "service_version": service.version,
-            "trace_id": facts.request.trace,
             "user_id": facts.request.user,
             "latency_ms": facts.latency,
-            "status": line.status,
             "attributes": {
                 "region": pick(&mut self.rng, &REGIONS),
                 "thread": self.rng.random_range(1..=16),
             },
         });
-        Record {
-            key: host,
-            value: value.to_string(),
+        let text = line.shape == Shape::Text;
+        if text {
+            value["severity"] = line.severity.into();
+        }
+        if text || line.shape == Shape::Access {
+            value["trace_id"] = facts.request.trace.as_str().into();
+        }
+        if line.shape != Shape::Access {
+            value["status"] = line.status.into();
+        }
+        if let Some(client) = facts.client.filter(|_| line.shape != Shape::Access) {
+            value["client_ip"] = client.to_string().into();
+        }
+        value.to_string()
+    }
+
+    fn message(&mut self, line: &Line, facts: &Facts) -> String {
+        let text = self.fill(line.text, facts);
+        let Request { trace, user, .. } = &facts.request;
+        match line.shape {
+            Shape::Text => text,
+            Shape::Access => {
+                let client = facts.client.unwrap_or(facts.request.client);
+                let user = match line.client {
+                    Client::Customer => user.as_str(),
+                    _ => "-",
+                };
+                let at = facts.at.format("%d/%b/%Y:%H:%M:%S %z");
+                let (status, bytes) = (line.status, self.rng.random_range(90..9000));
+                let agent = pick(&mut self.rng, &AGENTS);
+                let line = format!("\"{text} HTTP/1.1\" {status} {bytes} \"-\" \"{agent}\"");
+                format!("{client} - {user} [{at}] {line}")
+            }
+            Shape::Logfmt => {
+                let level = line.severity.to_lowercase();
+                format!("level={level} trace_id={trace} msg=\"{text}\"")
+            }
+            Shape::Json => {
+                json!({ "level": line.severity, "traceId": trace, "msg": text }).to_string()
+            }
         }
     }
 
@@ -167,8 +227,9 @@ impl Simulator {
         }
         let request = Request {
             trace: format!("{:032x}", self.rng.random::<u128>()),
-            user: format!("user-{}", self.rng.random_range(1000..9999)),
+            user: customer_id(self.rng.random_range(CUSTOMER_NUMBERS)),
             order: self.rng.random_range(100_000..999_999),
+            client: network::customer(&mut self.rng),
         };
         if self.requests.len() >= REQUESTS_MAX {
             self.requests.pop_front();
@@ -210,12 +271,8 @@ impl Simulator {
             "amount" => format!("{:.2}", rng.random_range(4.0..900.0)),
             "sku" => format!("sku-{}", rng.random_range(100..1000)),
             "count" => rng.random_range(1..9).to_string(),
-            "ip" => format!(
-                "10.{}.{}.{}",
-                rng.random_range(0..8),
-                7,
-                rng.random_range(2..250)
-            ),
+            "ip" => facts.request.client.to_string(),
+            "door" => pick(rng, &DOORS).to_owned(),
             "ms" => format!("{:.0}", facts.latency),
             "active" => format!("{:.0}", 4.0 + share(46.0)),
             "wait" => format!("{:.0}", facts.latency),
@@ -274,21 +331,23 @@ mod tests {
             let Some(value) = whole else { continue };
             assert!(DateTime::parse_from_rfc3339(value["timestamp"].as_str().unwrap()).is_ok());
             let message = value["message"].as_str().unwrap();
+            let line = match value["source"].as_str().unwrap() {
+                // What is JSON has braces of its own.
+                "notification" => serde_json::from_str::<Value>(message).unwrap()["msg"].clone(),
+                _ => message.into(),
+            };
             assert!(
-                !message.contains(['{', '}']),
+                !line.as_str().unwrap().contains(['{', '}']),
                 "a word nobody fills in: {message}"
             );
-            for member in [
-                "severity",
-                "source",
-                "host",
-                "service_version",
-                "trace_id",
-                "user_id",
-            ] {
+            for member in ["source", "host", "service_version", "user_id"] {
                 assert!(!value[member].as_str().unwrap().is_empty(), "{member}");
             }
-            assert!(value["status"].is_u64() && value["attributes"].is_object());
+            assert!(value["attributes"].is_object());
+            let trace = value["trace_id"].as_str();
+            assert!(trace.is_some() || message.contains("trace"), "{message}");
+            let status = value["status"].is_u64();
+            assert!(status || message.contains(" HTTP/1.1\" "), "{message}");
         }
     }
 
@@ -315,7 +374,7 @@ mod tests {
                 .collect();
             let failed = of
                 .iter()
-                .filter(|v| v["status"].as_u64() >= Some(500))
+                .filter(|value| value["status"].as_u64() >= Some(500))
                 .count();
             failed as f64 / of.len() as f64
         };
@@ -341,6 +400,14 @@ mod tests {
             .map(|record| record.value)
             .collect();
         for sign in ["ssn ", "card ", "@example.", "password=", "phone="] {
+            assert!(text.contains(sign), "{sign}");
+        }
+        for sign in [
+            "level=warn trace_id=",
+            "{\\\"level",
+            "\\\"GET /.env HTTP",
+            "198.51.100.77",
+        ] {
             assert!(text.contains(sign), "{sign}");
         }
     }

@@ -43,8 +43,12 @@ impl std::error::Error for Shown {}
 
 impl Memory {
     pub(crate) async fn open() -> Result<Self, Shown> {
+        Self::open_with(config()).await
+    }
+
+    pub(crate) async fn open_with(config: Config) -> Result<Self, Shown> {
         let temp = TempDir::new().map_err(|error| Shown(error.to_string()))?;
-        let engine = Engine::open(config(), compose::plugin(), None)
+        let engine = Engine::open(config, compose::plugin(), None)
             .await
             .map_err(|error| Shown(error.to_string()))?;
         let session = engine.session(Authority::Owner);
@@ -67,6 +71,31 @@ impl Memory {
             batches.push(batch?);
         }
         Ok((answer.rows.schema(), batches, answer.affected))
+    }
+
+    /// Starts the pipelines.
+    pub(crate) fn start(&self) {
+        self.engine.start_pipelines();
+    }
+
+    /// Records that pipelines have committed.
+    pub(crate) fn events(&self) -> u64 {
+        let progress = self.engine.progress();
+        progress.iter().map(|pipeline| pipeline.events).sum()
+    }
+
+    /// The rows that a query gives, with commas between their cells.
+    pub(crate) async fn value(&self, sql: &str) -> Vec<String> {
+        let (_, batches, _) = match self.execute(sql).await {
+            Ok(answer) => answer,
+            Err(error) => panic!("{sql}\n{error}"),
+        };
+        let rows = batches.iter().flat_map(|batch| text_rows(batch).unwrap());
+        let row = |row: Vec<String>| match row.join(",") {
+            empty if empty == "(empty)" => String::new(),
+            row => row,
+        };
+        rows.map(row).collect()
     }
 
     fn temp(&self) -> &str {

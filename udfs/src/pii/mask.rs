@@ -6,7 +6,7 @@
 
 use datafusion::error::Result;
 
-use crate::pii::detect::{self, Category, Finder, Finding};
+use crate::pii::detect::{self, Categories, Category, Finder, Finding};
 use crate::pii::hash::Hasher;
 use crate::pii::ledger::Counts;
 use crate::pii::mask_by_name;
@@ -51,6 +51,7 @@ impl Redactor {
                 rules,
                 hasher,
                 counts: Counts::NONE,
+                held: Categories::NONE,
             },
             again: Finder::new(rules.categories()),
             text: String::new(),
@@ -69,8 +70,23 @@ impl Redactor {
     /// # Errors
     /// When the model fails; without one it does not.
     pub(crate) fn redact(&mut self, rows: Rows<'_>, changes: &mut Changes) -> Result<()> {
+        self.redact_and_tell(rows, changes, &mut |_, _| {})
+    }
+
+    /// Replaces the findings in `rows`, and tells of each row that has some which categories they
+    /// are of.
+    ///
+    /// # Errors
+    /// As [`Redactor::redact`].
+    pub(crate) fn redact_and_tell(
+        &mut self,
+        rows: Rows<'_>,
+        changes: &mut Changes,
+        tell: &mut dyn FnMut(usize, Categories),
+    ) -> Result<()> {
         if let Some(search) = &mut self.search {
-            return redact_names(search, (&mut self.writer, &mut self.again), rows, changes);
+            let writing = (&mut self.writer, &mut self.again);
+            return redact_names(search, writing, rows, (changes, tell));
         }
         let Self {
             finder,
@@ -82,8 +98,10 @@ impl Redactor {
         } = self;
         let each = &mut |row: usize, found: &[Finding]| {
             text.clear();
+            writer.held = Categories::NONE;
             writer.write(rows.text(row), found, Style::Rules, text);
             settle(writer, again, text, earlier);
+            tell(changes.number(row), writer.held);
             changes.write(row, |out| {
                 out.push_str(text);
                 true
@@ -103,7 +121,7 @@ fn redact_names(
     search: &mut Search,
     (writer, again): (&mut Writer, &mut Finder),
     rows: Rows<'_>,
-    changes: &mut Changes,
+    (changes, tell): (&mut Changes, &mut dyn FnMut(usize, Categories)),
 ) -> Result<()> {
     let all = || (0..rows.count()).map(|row| rows.text(row));
     let (mut changed, mut earlier) = (Vec::new(), String::new());
@@ -114,17 +132,18 @@ fn redact_names(
             continue;
         }
         let mut out = String::with_capacity(text.len());
+        writer.held = Categories::NONE;
         writer.write(text, found, Style::Rules, &mut out);
         settle(writer, again, &mut out, &mut earlier);
-        changed.push((row, out));
+        changed.push((row, writer.held, out));
     }
     let mut open: Vec<usize> = (0..changed.len()).collect();
     for pass in 1..PASSES_MAX {
         let texts = open.iter().filter_map(|at| changed.get(*at));
-        let names = search.names(texts.map(|(_, text)| text.as_str()))?;
+        let names = search.names(texts.map(|(_, _, text)| text.as_str()))?;
         let mut next = Vec::new();
         for (number, at) in open.into_iter().enumerate() {
-            let Some((_, text)) = changed.get_mut(at) else {
+            let Some((_, held, text)) = changed.get_mut(at) else {
                 continue;
             };
             let found = search.text(text, names.of(number));
@@ -132,9 +151,10 @@ fn redact_names(
                 continue;
             }
             let mut out = String::with_capacity(text.len());
+            writer.held = *held;
             writer.write(text, found, Style::of(pass), &mut out);
             settle(writer, again, &mut out, &mut earlier);
-            *text = out;
+            (*held, *text) = (writer.held, out);
             next.push(at);
         }
         if next.is_empty() {
@@ -142,7 +162,8 @@ fn redact_names(
         }
         open = next;
     }
-    for (row, text) in &changed {
+    for (row, held, text) in &changed {
+        tell(changes.number(*row), *held);
         changes.write(*row, |out| {
             out.push_str(text);
             true
@@ -189,6 +210,8 @@ struct Writer {
     rules: Rules,
     hasher: Option<Hasher>,
     counts: Counts,
+    /// The categories of the row at hand.
+    held: Categories,
 }
 
 impl Writer {
@@ -197,6 +220,7 @@ impl Writer {
         let mut copied = 0;
         for finding in found {
             self.counts.add(finding.category);
+            self.held = self.held.with(finding.category);
             out.push_str(text.get(copied..finding.start).unwrap_or_default());
             let quote = json.missing_quote(finding);
             out.push_str(quote);
@@ -273,7 +297,7 @@ fn push_mask(text: &str, finding: &Finding, out: &mut String) {
             out.extend(kept.iter().rev());
         }
         category if removed(category) => {}
-        category if !detect::Categories::TIER1.has(category) => {
+        category if !Categories::TIER1.has(category) => {
             if !mask_by_name::push(category, &detect::plain(shown), out) {
                 push_label(category, None, out);
             }

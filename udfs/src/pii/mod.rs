@@ -24,4 +24,8 @@ pub(crate) mod search;
 mod mask_by_name;
 pub(crate) mod mask;
 
-crate::registry::functions! { match_pii, pii_categories, pii_token, redact, redact_spans }
+pub(crate) mod options;
+
+crate::registry::functions! {
+    match_pii, pii_categories, pii_token, pii_union, redact, redact_audit, redact_spans
+}

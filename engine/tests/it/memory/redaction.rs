@@ -1,12 +1,14 @@
 //! Functions that redact, small enough to recount: every `secret` is replaced by `***` and counted
-//! as the category `word`.
+//! as the category `word`, once for each time that a function sees it.
 
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{ArrayRef, AsArray, ListBuilder, StringArray, StringBuilder};
-use arrow::datatypes::DataType;
+use arrow::array::{
+    Array, ArrayRef, AsArray, ListBuilder, StringArray, StringBuilder, StructArray,
+};
+use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result as DfResult;
@@ -28,7 +30,7 @@ pub(crate) fn plugin() -> Plugin {
         Arc::new(ScalarUDF::from(Function { name, signature }))
     };
     Plugin {
-        scalars: vec![udf("redact"), udf("pii_categories")],
+        scalars: vec![udf("redact"), udf("redact_audit"), udf("pii_union")],
         redaction: Some(Arc::new(Words)),
         ..Plugin::default()
     }
@@ -54,35 +56,44 @@ impl ScalarUDFImpl for Function {
     }
 
     fn coerce_types(&self, given: &[DataType]) -> DfResult<Vec<DataType>> {
-        Ok(vec![DataType::Utf8; given.len()])
+        match self.name {
+            "pii_union" => Ok(given.to_vec()),
+            _ => Ok(vec![DataType::Utf8; given.len()]),
+        }
     }
 
     fn return_type(&self, _: &[DataType]) -> DfResult<DataType> {
         Ok(match self.name {
             "redact" => DataType::Utf8,
-            _ => DataType::new_list(DataType::Utf8, true),
+            "pii_union" => words(),
+            _ => DataType::Struct(parts()),
         })
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        if self.name == "pii_union" {
+            let lists = args.args.iter().map(|list| list.to_array(args.number_rows));
+            let lists: Vec<ArrayRef> = lists.collect::<DfResult<_>>()?;
+            return Ok(ColumnarValue::Array(union(&lists, args.number_rows)));
+        }
         let texts = args.args[0].to_array(args.number_rows)?;
         let texts = texts.as_string::<i32>();
+        let policy = match args.args.get(1) {
+            Some(ColumnarValue::Scalar(ScalarValue::Utf8(Some(name)))) => name.as_str(),
+            _ => "none",
+        };
+        let found: usize = texts
+            .iter()
+            .flatten()
+            .map(|t| t.matches(WORD).count())
+            .sum();
+        if let Some(counts) = args.config_options.extensions.get::<Counts>() {
+            let mut counts = counts.0.lock().unwrap();
+            *counts.entry(format!("hash of {policy}")).or_default() += found as u64;
+        }
+        let plain = texts.iter().map(|text| Some(text?.replace(WORD, "***")));
+        let plain: StringArray = plain.collect();
         if self.name == "redact" {
-            let policy = match args.args.get(1) {
-                Some(ColumnarValue::Scalar(ScalarValue::Utf8(Some(name)))) => name.as_str(),
-                _ => "none",
-            };
-            let found: usize = texts
-                .iter()
-                .flatten()
-                .map(|t| t.matches(WORD).count())
-                .sum();
-            if let Some(counts) = args.config_options.extensions.get::<Counts>() {
-                let mut counts = counts.0.lock().unwrap();
-                *counts.entry(format!("hash of {policy}")).or_default() += found as u64;
-            }
-            let plain = texts.iter().map(|text| Some(text?.replace(WORD, "***")));
-            let plain: StringArray = plain.collect();
             return Ok(ColumnarValue::Array(Arc::new(plain)));
         }
         let mut lists = ListBuilder::new(StringBuilder::new());
@@ -93,8 +104,36 @@ impl ScalarUDFImpl for Function {
                 None => lists.append_null(),
             }
         }
-        Ok(ColumnarValue::Array(Arc::new(lists.finish()) as ArrayRef))
+        let columns: Vec<ArrayRef> = vec![Arc::new(plain), Arc::new(lists.finish())];
+        let audit = StructArray::new(parts(), columns, texts.nulls().cloned());
+        Ok(ColumnarValue::Array(Arc::new(audit)))
     }
+}
+
+fn words() -> DataType {
+    DataType::new_list(DataType::Utf8, true)
+}
+
+fn parts() -> Fields {
+    let part = |name: &str, kind: DataType| Field::new(name, kind, true);
+    Fields::from(vec![
+        part("text", DataType::Utf8),
+        part("categories", words()),
+    ])
+}
+
+/// There is one word, so a row has it or not.
+fn union(lists: &[ArrayRef], rows: usize) -> ArrayRef {
+    let mut union = ListBuilder::new(StringBuilder::new());
+    for row in 0..rows {
+        let lists = lists.iter().map(|list| list.as_list::<i32>());
+        let known: Vec<_> = lists.filter(|list| list.is_valid(row)).collect();
+        match known.iter().any(|list| !list.value(row).is_empty()) {
+            true => union.append_value([Some("word")]),
+            false => union.append(!known.is_empty()),
+        }
+    }
+    Arc::new(union.finish())
 }
 
 #[derive(Debug, Clone, Default)]

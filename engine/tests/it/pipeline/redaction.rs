@@ -206,6 +206,23 @@ async fn a_column_has_a_policy_by_default_and_pii_says_what_was_there() {
 }
 
 #[tokio::test]
+async fn a_text_is_looked_at_once_however_often_its_answer_is_used() {
+    let world = Arc::new(World::default());
+    world
+        .topic("events")
+        .push(0, &["a secret", "secret secret"]);
+    let sql = "CREATE PIPELINE p WITH (max_latency = '5ms') AS INSERT INTO t \
+               SELECT redact(value) AS v, length(redact(value)) AS n FROM s";
+    let (engine, session) = set_up(&world, sql).await;
+    engine.start_pipelines();
+    until(&engine, 2).await;
+    let rows = "SELECT concat_ws(' ', v, n) FROM t ORDER BY _offset";
+    assert_eq!(values(&session, rows).await, ["a *** 5", "*** *** 7"]);
+    assert_eq!(values(&session, COUNT).await, ["3"]);
+    engine.shutdown().await;
+}
+
+#[tokio::test]
 async fn policies_are_listed_and_wrong_ones_are_refused_by_name() {
     let world = Arc::new(World::default());
     let plain = "CREATE PIPELINE p AS INSERT INTO t (v) SELECT value FROM s";
