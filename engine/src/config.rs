@@ -15,7 +15,9 @@ use toml::{Table, Value};
 
 use crate::error::{Error, Result};
 
-pub use enrichment::{Enrichment, FeedFormat, GeoDatabase, KeyedTable, TableFormat, ThreatFeed};
+pub use enrichment::{
+    Enrichment, FeedFormat, GeoDatabase, KeyedTable, TableFormat, TableRows, ThreatFeed,
+};
 
 /// The settings that ship, with a comment for each.
 pub const DEFAULTS: &str = include_str!("default.toml");
