@@ -48,3 +48,6 @@ mod parse_samples;
 
 #[cfg(test)]
 mod accuracy;
+
+#[cfg(test)]
+mod fuzz;
