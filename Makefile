@@ -52,8 +52,8 @@ chaos: setup-test ## kill, stop and continue ingesting processes for CHAOS_SECON
 	cargo test --locked --workspace --test it -- --nocapture processes_killed_stopped
 
 fuzz: export FUZZ_SECONDS ?= 600
-fuzz: setup ## feed the decoders random records for FUZZ_SECONDS (600) and compare them with serde_json
-	cargo test --locked --workspace --test it -- --nocapture decode::fuzz::
+fuzz: setup ## feed the decoders and the functions mutated texts for FUZZ_SECONDS (600) each; FUZZ_SEED
+	cargo test --locked --workspace --test it -- --nocapture fuzz::
 
 accuracy: export ACCURACY_POSITIVES ?= 5000
 accuracy: setup ## print precision and recall of redaction for ACCURACY_POSITIVES (5000) values of each category; ACCURACY_SEED

@@ -16,7 +16,9 @@ use toml::{Table, Value};
 
 use crate::error::{Error, Result};
 
-pub use enrichment::{Enrichment, FeedFormat, GeoDatabase, KeyedTable, TableFormat, ThreatFeed};
+pub use enrichment::{
+    Enrichment, FeedFormat, GeoDatabase, KeyedTable, TableFormat, TableRows, ThreatFeed,
+};
 pub use redaction::{Ner, Redaction};
 
 /// The settings that ship, with a comment for each.

@@ -15,6 +15,7 @@ use crate::pipeline::Pipelines;
 use crate::pipeline::status::PipelineProgress;
 use crate::plugin::Plugin;
 use crate::redaction::{Configured, Policies};
+use crate::reference_tables::ReferenceTables;
 use crate::references::AllowedReferences;
 use crate::runtime::{AbortOnDrop, Cpu};
 use crate::session::Session;
@@ -29,13 +30,13 @@ pub struct Engine {
     catalog: Arc<Catalog>,
     pipelines: Arc<Pipelines>,
     commands: Arc<Commands>,
-    /// Looks at the files of enrichment for as long as the engine lives.
+    /// Looks at what enrichment reads for as long as the engine lives.
     _watch: AbortOnDrop<()>,
 }
 
 impl Engine {
     /// Opens the data directory `data`, or with `None` a temporary one that goes with the engine.
-    /// Loads the files of enrichment and watches them; starts no pipeline. Must be called inside
+    /// Loads what enrichment reads and watches it; starts no pipeline. Must be called inside
     /// the I/O runtime.
     ///
     /// # Errors
@@ -69,6 +70,7 @@ impl Engine {
         );
         let care = config.maintenance.clone();
         let pipelines = Arc::new(pipelines.with_maintenance(care, config.query.timeout));
+        let stored = ReferenceTables::new(Arc::clone(&catalog), &contexts, Arc::clone(&cpu));
         let commands = Arc::new(Commands {
             catalog: Arc::clone(&catalog),
             pipelines: Arc::clone(&pipelines),
@@ -95,6 +97,7 @@ impl Engine {
             Arc::new(PublicSchema(Arc::clone(&catalog))),
             Arc::new(system),
         );
+        enrichment.attach(Arc::new(stored)).await;
         Ok(Arc::new(Self {
             config,
             contexts,

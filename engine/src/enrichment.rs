@@ -1,7 +1,7 @@
-//! What functions read beside their arguments: loaded from the files that the configuration names,
-//! watched, and given to each query as a snapshot that never changes.
+//! What functions read beside their arguments: loaded from the files and stored tables that the
+//! configuration names, watched, and given to each query as a snapshot that never changes.
 //!
-//! A file that was replaced is read and checked beside the data in use, which it then takes the
+//! A file that was replaced, or a table with a new version, is read and checked beside the data in use, which it then takes the
 //! place of at once, for queries and commits that begin later. One that is missing or damaged
 //! leaves the data in use where it is; `system.enrichment` says what is wrong.
 
@@ -10,9 +10,11 @@ mod arguments;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
 use chrono::Utc;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
@@ -21,17 +23,42 @@ use tracing::{info, warn};
 
 use crate::config;
 use crate::error::{Error, Result};
-use crate::plugin::{Enricher, Enriching, EnrichmentFile, EnrichmentPart, Snapshot};
+use crate::plugin::{
+    Content, Enricher, Enriching, EnrichmentFile, EnrichmentPart, Place, Snapshot,
+};
 use crate::runtime::{self, AbortOnDrop, Cpu};
+use crate::table::Table;
 
 /// The files are not looked at more often than this.
 const REFRESH_MIN: Duration = Duration::from_millis(5);
+/// How long the start of the process waits for stored tables.
+const START_MAX: Duration = Duration::from_secs(10);
+
+/// Reads the tables of the catalog.
+#[async_trait]
+pub trait StoredTables: fmt::Debug + Send + Sync {
+    /// The table `name`.
+    ///
+    /// # Errors
+    /// When there is none.
+    async fn table(&self, name: &str) -> Result<Arc<dyn Table>>;
+
+    /// All rows of `version` of `table`, without their lineage.
+    ///
+    /// # Errors
+    /// When they cannot be read, or take more than `most` bytes of memory.
+    async fn rows(&self, table: &dyn Table, version: u64, most: u64) -> Result<RecordBatch>;
+}
 
 /// The enrichment of one process.
 pub struct Enrichment {
     enricher: Option<Arc<dyn Enricher>>,
     cpu: Arc<Cpu>,
     refresh: Duration,
+    /// Bytes of one stored table in memory.
+    table_max: u64,
+    /// The catalog, once it is open.
+    stored: OnceLock<Arc<dyn StoredTables>>,
     /// Locked while files are looked at: one look at a time.
     items: Mutex<Vec<Item>>,
     present: RwLock<Arc<Present>>,
@@ -61,16 +88,48 @@ pub struct Status {
 
 struct Item {
     status: Status,
-    /// The file that was last read, whatever came of it.
+    /// What was last read, whatever came of it.
     tried: Option<Stamp>,
 }
 
-/// Tells one content of a file from another without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    bytes: u64,
-    inode: u64,
+/// Tells one content from another without reading it.
+#[derive(Debug, Clone)]
+enum Stamp {
+    /// Of a file.
+    File {
+        modified: Option<SystemTime>,
+        bytes: u64,
+        inode: u64,
+    },
+    /// Of a table, which may be another one under the same name.
+    Version { table: Arc<dyn Table>, version: u64 },
+}
+
+impl PartialEq for Stamp {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Version { table, version },
+                Self::Version {
+                    table: other,
+                    version: newer,
+                },
+            ) => Arc::ptr_eq(table, other) && version == newer,
+            (
+                Self::File {
+                    modified,
+                    bytes,
+                    inode,
+                },
+                Self::File {
+                    modified: later,
+                    bytes: length,
+                    inode: node,
+                },
+            ) => (modified, bytes, inode) == (later, length, node),
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Debug for Enrichment {
@@ -120,11 +179,31 @@ impl Enrichment {
             enricher,
             cpu,
             refresh: settings.refresh,
+            table_max: settings.max_table_size.as_u64(),
+            stored: OnceLock::new(),
             items: Mutex::new(items.collect()),
             present: RwLock::default(),
         });
         this.look().await;
         Ok(this)
+    }
+
+    /// Loads the tables of the catalog too, from here on. A store that does not answer delays the
+    /// start no longer than [`START_MAX`].
+    pub async fn attach(self: &Arc<Self>, stored: Arc<dyn StoredTables>) {
+        let items = self.items.lock().await;
+        let stored_item = |item: &Item| matches!(item.status.part.file.place(), Place::Stored(_));
+        let any = items.iter().any(stored_item);
+        drop(items);
+        // There is one catalog in a process.
+        if self.stored.set(stored).is_err() || !any {
+            return;
+        }
+        let this = Arc::clone(self);
+        let looked = runtime::spawn(async move { this.look().await });
+        if tokio::time::timeout(START_MAX, looked).await.is_err() {
+            warn!("reference tables are still being loaded");
+        }
     }
 
     /// What there is now.
@@ -145,7 +224,7 @@ impl Enrichment {
         }))
     }
 
-    /// Loads the files that are new or were replaced.
+    /// Loads what is new or was replaced.
     pub async fn look(&self) {
         let Some(enricher) = &self.enricher else {
             return;
@@ -194,18 +273,33 @@ impl Enrichment {
 
     /// Whether anything is different now.
     async fn look_at(&self, enricher: &Arc<dyn Enricher>, item: &mut Item) -> bool {
-        let path = item.status.part.file.path().to_owned();
-        match stamp(&path).await {
-            Ok(stamp) if item.tried == Some(stamp) => return false,
-            Ok(_) => {}
+        let file = item.status.part.file.clone();
+        let stamp = match file.place() {
+            Place::File(path) => stamp(path).await,
+            Place::Stored(name) => match self.stored.get() {
+                Some(stored) => version(stored.as_ref(), name).await,
+                None => return false,
+            },
+        };
+        let stamp = match stamp {
+            Ok(stamp) if item.tried.as_ref() == Some(&stamp) && !item.is_due() => return false,
+            Ok(stamp) => stamp,
             Err(error) => {
                 item.tried = None;
                 return item.failed(&error);
             }
-        }
-        let (stamp, content) = match read(&path).await {
+        };
+        let content = match (file.place(), stamp) {
+            (Place::File(path), _) => read(path).await,
+            (_, stamp) => self.rows(stamp).await,
+        };
+        let (stamp, content) = match content {
             Ok(read) => read,
             Err(error) => return item.failed(&error),
+        };
+        let version = match &stamp {
+            Stamp::Version { version, .. } => Some(version.to_string()),
+            Stamp::File { .. } => None,
         };
         item.tried = Some(stamp);
         let (enricher, status) = (Arc::clone(enricher), item.status.clone());
@@ -214,12 +308,24 @@ impl Enrichment {
             enricher.load(name, file, content, data.as_ref().ok())
         });
         match loading.await {
-            Ok(data) => {
+            Ok(mut data) => {
+                data.version = version.or(data.version);
                 item.loaded(data);
                 true
             }
             Err(error) => item.failed(&error),
         }
+    }
+
+    /// The rows of the version of a table.
+    async fn rows(&self, stamp: Stamp) -> Result<(Stamp, Content)> {
+        let (Some(stored), Stamp::Version { table, version }) = (self.stored.get(), &stamp) else {
+            return Err(Error::internal("a file is no table"));
+        };
+        let rows = stored
+            .rows(table.as_ref(), *version, self.table_max)
+            .await?;
+        Ok((stamp, Content::Rows(rows)))
     }
 
     async fn publish(&self, enricher: &Arc<dyn Enricher>, items: &[Item]) {
@@ -270,6 +376,18 @@ impl Item {
         self.status.error = None;
     }
 
+    /// Whether some of the data has begun or ended to hold since it was loaded.
+    fn is_due(&self) -> bool {
+        let changes = self
+            .status
+            .part
+            .data
+            .as_ref()
+            .ok()
+            .and_then(|data| data.changes_us);
+        changes.is_some_and(|changes| changes <= Utc::now().timestamp_micros())
+    }
+
     /// Whether this error is news.
     fn failed(&mut self, error: &Error) -> bool {
         let text = error.to_string().replace("\nhint: ", "; ");
@@ -277,7 +395,7 @@ impl Item {
             return false;
         }
         let Status { part, .. } = &mut self.status;
-        let (name, kind, path) = (&part.name, part.file.kind(), part.file.path().display());
+        let (name, kind, path) = (&part.name, part.file.kind(), part.file.place());
         let kept = part.data.is_ok();
         warn!(name, kind, %path, kept, error = text, "enrichment cannot be loaded");
         if part.data.is_err() {
@@ -294,6 +412,12 @@ pub fn is_path(text: &str) -> bool {
     text.contains('/')
 }
 
+async fn version(stored: &dyn StoredTables, name: &str) -> Result<Stamp> {
+    let table = stored.table(name).await?;
+    let version = table.version().await?;
+    Ok(Stamp::Version { table, version })
+}
+
 async fn stamp(path: &Path) -> Result<Stamp> {
     let metadata = tokio::fs::metadata(path).await;
     metadata
@@ -303,7 +427,7 @@ async fn stamp(path: &Path) -> Result<Stamp> {
 
 impl Stamp {
     fn of(metadata: &std::fs::Metadata) -> Self {
-        Self {
+        Self::File {
             modified: metadata.modified().ok(),
             bytes: metadata.len(),
             inode: metadata.ino(),
@@ -312,31 +436,34 @@ impl Stamp {
 }
 
 /// The content of a file, whole.
-async fn read(path: &Path) -> Result<(Stamp, Vec<u8>)> {
+async fn read(path: &Path) -> Result<(Stamp, Content)> {
     let open = async {
         let mut file = File::open(path).await?;
         let before = Stamp::of(&file.metadata().await?);
         let mut content = Vec::new();
         file.read_to_end(&mut content).await?;
-        let after = Stamp::of(&file.metadata().await?);
-        std::io::Result::Ok((before, after, content))
+        let metadata = file.metadata().await?;
+        let whole = metadata.len() == content.len() as u64;
+        std::io::Result::Ok((before, Stamp::of(&metadata), whole, content))
     };
-    let (before, after, content) = open.await.map_err(|error| unreadable(path, error))?;
-    if before != after || content.len() as u64 != after.bytes {
+    let (before, after, whole, content) = open.await.map_err(|error| unreadable(path, error))?;
+    if before != after || !whole {
         let shown = path.display();
         return Err(
             Error::unavailable(format!("\"{shown}\" was written to while it was read"))
                 .hint("write a new file beside it and rename it to its place"),
         );
     }
-    Ok((after, content))
+    Ok((after, Content::Bytes(content)))
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Error {
     let shown = path.display();
     let hint = match error.kind() {
         std::io::ErrorKind::NotFound => "put the file there, or correct `path`",
-        std::io::ErrorKind::IsADirectory => "name a file; tables of other kinds are joined",
+        std::io::ErrorKind::IsADirectory => {
+            "name a file; a table that Sluice stores is named by `table`"
+        }
         _ => "let the user that Sluice runs as read the file",
     };
     Error::unavailable(format!("cannot read \"{shown}\": {error}"))

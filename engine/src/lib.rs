@@ -56,6 +56,8 @@ pub mod counting;
 pub mod context;
 pub mod insert;
 
+pub mod reference_tables;
+
 pub mod ledger;
 
 pub mod maintenance;

@@ -7,11 +7,12 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
-use crate::config::{GeoDatabase, KeyedTable, ThreatFeed};
+use crate::config::{GeoDatabase, KeyedTable, TableRows, ThreatFeed};
 use crate::error::Result;
 use crate::redaction::Redaction;
 use crate::source::SourceFormat;
@@ -40,7 +41,8 @@ pub struct Plugin {
     pub enricher: Option<Arc<dyn Enricher>>,
 }
 
-/// A file that functions read beside their arguments, as the configuration describes it.
+/// A file or stored table that functions read beside their arguments, as the configuration describes
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EnrichmentFile {
     /// Places and networks of addresses.
@@ -64,13 +66,43 @@ impl EnrichmentFile {
 
     /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub fn place(&self) -> Place<'_> {
         match self {
-            Self::Database(database) => &database.path,
-            Self::Feed(feed) => &feed.path,
-            Self::Table(table) => &table.path,
+            Self::Database(database) => Place::File(&database.path),
+            Self::Feed(feed) => Place::File(&feed.path),
+            Self::Table(table) => match &table.rows {
+                TableRows::File(path) => Place::File(path),
+                TableRows::Stored(table) => Place::Stored(table),
+            },
         }
     }
+}
+
+/// Where enrichment data comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// A file on the machine's disk.
+    File(&'a Path),
+    /// A table of the catalog.
+    Stored(&'a str),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Stored(table) => f.write_str(table),
+        }
+    }
+}
+
+/// What is loaded.
+#[derive(Debug)]
+pub enum Content {
+    /// The bytes of a file.
+    Bytes(Vec<u8>),
+    /// The rows of a stored table.
+    Rows(RecordBatch),
 }
 
 /// The data of one file.
@@ -82,6 +114,9 @@ pub struct Enriching {
     pub rows: u64,
     /// Which edition it says it is.
     pub version: Option<String>,
+    /// When the same content is next to be loaded again, because some of it begins or ends to hold:
+    /// microseconds since 1970.
+    pub changes_us: Option<i64>,
 }
 
 /// A file of the configuration, with its data or the reason why there is none.
@@ -105,7 +140,7 @@ pub trait Enricher: fmt::Debug + Send + Sync {
         &self,
         name: &str,
         file: &EnrichmentFile,
-        content: Vec<u8>,
+        content: Content,
         before: Option<&Enriching>,
     ) -> Result<Enriching>;
 

@@ -1,4 +1,4 @@
-//! `system.enrichment`: the files that functions read beside their arguments.
+//! `system.enrichment`: the files and stored tables that functions read beside their arguments.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use datafusion::error::Result as DfResult;
 use crate::enrichment::{Present, Status};
 use crate::plugin::Enriching;
 
-/// One row for each file.
+/// One row for each file or table; `path` is where the file is, or the name of the table.
 pub(super) fn rows(present: &Present) -> DfResult<RecordBatch> {
     let files = &present.files;
     let data = |status: &Status| status.part.data.as_ref().ok().cloned();
@@ -31,7 +31,7 @@ pub(super) fn rows(present: &Present) -> DfResult<RecordBatch> {
         ),
         (
             "path",
-            text(|status| Some(status.part.file.path().display().to_string())),
+            text(|status| Some(status.part.file.place().to_string())),
             false,
         ),
         (

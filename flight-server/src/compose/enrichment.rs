@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use datafusion::config::ConfigOptions;
 use sluice_engine::config::{
     FeedFormat as ConfigFeedFormat, GeoDatabase, KeyedTable, TableFormat as ConfigTableFormat,
-    ThreatFeed,
+    TableRows, ThreatFeed,
 };
 use sluice_engine::error::{Error, Result};
 use sluice_engine::plugin::{
-    Enricher, Enriching, EnrichmentFile, EnrichmentPart, PathArgument, Snapshot,
+    Content, Enricher, Enriching, EnrichmentFile, EnrichmentPart, PathArgument, Snapshot,
 };
 use sluice_udfs::enrich::database::Database;
 use sluice_udfs::enrich::fault::Fault;
@@ -36,9 +37,13 @@ impl Enricher for Functions {
         &self,
         name: &str,
         file: &EnrichmentFile,
-        content: Vec<u8>,
+        content: Content,
         before: Option<&Enriching>,
     ) -> Result<Enriching> {
+        let content = match content {
+            Content::Bytes(bytes) => bytes,
+            Content::Rows(rows) => return stored(&rows, file, before),
+        };
         match file {
             EnrichmentFile::Database(_) => {
                 let database = Database::parse(content).map_err(error)?;
@@ -51,32 +56,31 @@ impl Enricher for Functions {
                 Ok(Enriching {
                     rows: database.networks(),
                     version: Some(version),
+                    changes_us: None,
                     data: Arc::new(database),
                 })
             }
             EnrichmentFile::Feed(settings) => {
-                let feed = Feed::parse(name, &content, feed_options(settings)).map_err(error)?;
+                let feed = Feed::parse(name, &content, feed_options(settings, &content));
+                let feed = feed.map_err(error)?;
                 Ok(Enriching {
                     rows: feed.indicators(),
                     version: feed.version().map(str::to_owned),
+                    changes_us: feed.changes_at(),
                     data: Arc::new(feed),
                 })
             }
-            EnrichmentFile::Table(KeyedTable { path, format, key }) => {
+            EnrichmentFile::Table(KeyedTable { format, key, .. }) => {
                 let format = match format {
                     Some(ConfigTableFormat::Csv) => TableFormat::Csv,
                     Some(ConfigTableFormat::Ndjson) => TableFormat::NdJson,
                     Some(ConfigTableFormat::Parquet) => TableFormat::Parquet,
-                    None => TableFormat::of_file(&path.to_string_lossy()),
+                    None => TableFormat::of_file(&file.place().to_string()),
                 };
                 let before = before.and_then(|before| before.data.downcast_ref());
                 let table = ReferenceTable::parse(content, format, key.as_deref(), before)
                     .map_err(error)?;
-                Ok(Enriching {
-                    rows: table.rows(),
-                    version: None,
-                    data: Arc::new(table),
-                })
+                Ok(of_table(table))
             }
         }
     }
@@ -116,9 +120,24 @@ impl Enricher for Functions {
                 name: "table",
                 file: |path: &Path| {
                     EnrichmentFile::Table(KeyedTable {
-                        path: path.to_owned(),
+                        rows: TableRows::File(path.to_owned()),
                         format: None,
                         key: None,
+                    })
+                },
+            }),
+            "threat_lookup" => Some(PathArgument {
+                position: 1,
+                name: "feed",
+                file: |path| {
+                    EnrichmentFile::Feed(ThreatFeed {
+                        path: path.to_owned(),
+                        format: None,
+                        score: 100,
+                        weight: 100,
+                        categories: Vec::new(),
+                        reserved: false,
+                        column: None,
                     })
                 },
             }),
@@ -127,13 +146,39 @@ impl Enricher for Functions {
     }
 }
 
-fn feed_options(settings: &ThreatFeed) -> FeedOptions {
+/// The rows of a stored table as a reference table.
+fn stored(
+    rows: &RecordBatch,
+    file: &EnrichmentFile,
+    before: Option<&Enriching>,
+) -> Result<Enriching> {
+    let EnrichmentFile::Table(KeyedTable { key, .. }) = file else {
+        return Err(Error::internal("only a reference table has rows"));
+    };
+    let before = before.and_then(|before| before.data.downcast_ref());
+    let table = ReferenceTable::of_rows(rows, key.as_deref(), before).map_err(error)?;
+    Ok(of_table(table))
+}
+
+fn of_table(table: ReferenceTable) -> Enriching {
+    Enriching {
+        rows: table.rows(),
+        version: None,
+        changes_us: None,
+        data: Arc::new(table),
+    }
+}
+
+fn feed_options(settings: &ThreatFeed, content: &[u8]) -> FeedOptions {
     let format = match settings.format {
         Some(ConfigFeedFormat::List) => FeedFormat::List,
         Some(ConfigFeedFormat::Csv) => FeedFormat::Csv,
         Some(ConfigFeedFormat::Abuseipdb) => FeedFormat::AbuseIpDb,
         Some(ConfigFeedFormat::SpamhausDrop) => FeedFormat::SpamhausDrop,
-        None => FeedFormat::of_file(&settings.path.to_string_lossy()),
+        Some(ConfigFeedFormat::Stix) => FeedFormat::Stix,
+        Some(ConfigFeedFormat::Misp) => FeedFormat::Misp,
+        Some(ConfigFeedFormat::Otx) => FeedFormat::Otx,
+        None => FeedFormat::of(&settings.path.to_string_lossy(), content),
     };
     FeedOptions {
         format,
@@ -142,6 +187,7 @@ fn feed_options(settings: &ThreatFeed) -> FeedOptions {
         categories: settings.categories.clone(),
         reserved: settings.reserved,
         column: settings.column.clone(),
+        now: Some(chrono::Utc::now().timestamp_micros()),
     }
 }
 

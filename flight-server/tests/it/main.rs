@@ -16,5 +16,6 @@ mod chaos;
 mod fail_points;
 mod disk;
 mod enrichment;
+mod enrichment_tables;
 mod demo;
 mod flight;

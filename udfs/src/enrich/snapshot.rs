@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::error::ArrowError;
 use datafusion::common::config_err;
@@ -18,7 +18,8 @@ use crate::enrich::threats::Threats;
 /// A thing that the configuration names: there, or not there for a reason.
 pub type Loaded<T> = std::result::Result<Arc<T>, String>;
 
-/// What goes into a snapshot, by name.
+/// What goes into a snapshot, by name. What has a path for its name, which is told by a slash, answers
+/// only whoever asks for it by that name.
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
     /// Databases for `geoip`.
@@ -48,8 +49,10 @@ struct Inner {
     parts: Parts,
     /// The databases that are there, those that know most first.
     ranked: Vec<Arc<Database>>,
-    /// `None` without a feed.
+    /// All feeds together; `None` without one.
     threats: Option<Threats>,
+    /// Each feed alone, made when it is first asked for.
+    alone: BTreeMap<String, OnceLock<Threats>>,
     /// What planning needs to know; shared by what was planned, which may outlive the data.
     names: Arc<Names>,
 }
@@ -59,6 +62,7 @@ struct Inner {
 pub(crate) struct Names {
     pub(crate) databases: BTreeSet<String>,
     pub(crate) languages: BTreeSet<String>,
+    pub(crate) feeds: BTreeSet<String>,
     pub(crate) tables: BTreeMap<String, std::result::Result<arrow::datatypes::Fields, String>>,
 }
 
@@ -69,9 +73,9 @@ impl Enrichment {
     /// When the feeds are too large to be combined.
     pub fn new(parts: Parts) -> Result<Self> {
         let databases = || parts.databases.values().flatten();
-        let mut ranked: Vec<Arc<Database>> = databases().cloned().collect();
+        let mut ranked: Vec<Arc<Database>> = named(&parts.databases);
         ranked.sort_by_key(|database| database.rank());
-        let feeds: Vec<Arc<Feed>> = parts.feeds.values().flatten().cloned().collect();
+        let feeds: Vec<Arc<Feed>> = named(&parts.feeds);
         let threats = match feeds.is_empty() {
             true => None,
             false => Some(Threats::new(&feeds).map_err(from_arrow)?),
@@ -85,14 +89,18 @@ impl Enrichment {
         let names = Names {
             databases: parts.databases.keys().cloned().collect(),
             languages: languages.map(str::to_owned).collect(),
+            feeds: parts.feeds.keys().cloned().collect(),
             tables: tables
                 .map(|(name, table)| (name.clone(), fields(table)))
                 .collect(),
         };
+        let alone = parts.feeds.keys();
+        let alone = alone.map(|name| (name.clone(), OnceLock::new())).collect();
         Ok(Self(Arc::new(Inner {
             parts,
             ranked,
             threats,
+            alone,
             names: Arc::new(names),
         })))
     }
@@ -117,13 +125,36 @@ impl Enrichment {
         }
     }
 
-    pub(crate) fn threats(&self) -> Option<&Threats> {
-        self.0.threats.as_ref()
+    /// What the feeds say, all of them or the one of this name; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the feed is too large.
+    pub(crate) fn threats(&self, name: Option<&str>) -> Result<Option<&Threats>> {
+        let Some(name) = name else {
+            return Ok(self.0.threats.as_ref());
+        };
+        let (Some(Ok(feed)), Some(alone)) = (self.0.parts.feeds.get(name), self.0.alone.get(name))
+        else {
+            return Ok(None);
+        };
+        if let Some(threats) = alone.get() {
+            return Ok(Some(threats));
+        }
+        let threats = Threats::new(&[Arc::clone(feed)]).map_err(from_arrow)?;
+        Ok(Some(alone.get_or_init(|| threats)))
     }
 
     pub(crate) fn table(&self, name: &str) -> Option<&ReferenceTable> {
         self.0.parts.tables.get(name)?.as_deref().ok()
     }
+}
+
+/// The parts that are there and have a name and no path.
+fn named<T>(parts: &BTreeMap<String, Loaded<T>>) -> Vec<Arc<T>> {
+    let named = parts.iter().filter(|(name, _)| !name.contains('/'));
+    named
+        .filter_map(|(_, part)| part.as_ref().ok().cloned())
+        .collect()
 }
 
 /// An error of Arrow's as one of a query.

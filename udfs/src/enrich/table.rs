@@ -94,6 +94,30 @@ impl ReferenceTable {
                  csv, ndjson or parquet",
             )
         })?;
+        Self::of_batch(batch, key, before)
+    }
+
+    /// Takes rows that are in memory already, as those of a file.
+    ///
+    /// # Errors
+    /// As [`ReferenceTable::parse`].
+    pub fn of_rows(
+        rows: &RecordBatch,
+        key: Option<&str>,
+        before: Option<&Self>,
+    ) -> Result<Self, Fault> {
+        let batch = with_plain_types(rows).map_err(|error| {
+            let hint = "join the table instead";
+            Fault::new(format!("its rows cannot be taken: {error}"), hint)
+        })?;
+        Self::of_batch(batch, key, before)
+    }
+
+    fn of_batch(
+        batch: RecordBatch,
+        key: Option<&str>,
+        before: Option<&Self>,
+    ) -> Result<Self, Fault> {
         let rows = match before {
             Some(before) => like(&batch, &before.fields)?,
             None => StructArray::from(batch),
@@ -243,8 +267,11 @@ fn read_ndjson(bytes: &[u8]) -> Result<RecordBatch, ArrowError> {
 fn read_parquet(bytes: Vec<u8>) -> Result<RecordBatch, ArrowError> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes))?;
     let schema = Arc::clone(reader.schema());
-    let batch = whole(&schema, reader.build()?)?;
-    let wanted = Arc::new(plain(&schema));
+    with_plain_types(&whole(&schema, reader.build()?)?)
+}
+
+fn with_plain_types(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let wanted = Arc::new(plain(&batch.schema()));
     let columns = batch.columns().iter().zip(wanted.fields());
     let columns = columns.map(|(column, field)| cast(column, field.data_type()));
     RecordBatch::try_new(Arc::clone(&wanted), columns.collect::<Result<_, _>>()?)

@@ -91,7 +91,7 @@ pub(crate) fn invoke(
 }
 
 /// A configuration with a key to hash with.
-fn config() -> ConfigOptions {
+pub(crate) fn config() -> ConfigOptions {
     let mut config = ConfigOptions::default();
     config.extensions.insert(keyed());
     config

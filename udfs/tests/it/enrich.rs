@@ -1,5 +1,6 @@
 //! Enrichment with databases, feeds and reference tables that the tests write.
 
+mod feeds;
 mod files;
 
 use std::sync::Arc;

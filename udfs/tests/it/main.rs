@@ -57,3 +57,6 @@ mod parse_samples;
 
 #[cfg(test)]
 mod accuracy;
+
+#[cfg(test)]
+mod fuzz;

@@ -10,6 +10,15 @@ mod list;
 mod abuseipdb;
 mod spamhaus;
 
+mod entry;
+mod misp;
+mod otx;
+
+mod pattern;
+mod stix;
+
+mod detect;
+
 use std::fmt;
 
 use crate::enrich::address::{Address, Network};
@@ -33,28 +42,25 @@ pub enum FeedFormat {
     AbuseIpDb,
     /// Spamhaus DROP in JSON lines.
     SpamhausDrop,
+    /// A bundle of STIX 2.0 or 2.1 with indicators.
+    Stix,
+    /// Events or attributes of MISP in JSON.
+    Misp,
+    /// Pulses or indicators of AlienVault OTX in JSON.
+    Otx,
 }
 
 impl FeedFormat {
     /// All formats by their names.
-    pub const ALL: [(&'static str, Self); 4] = [
+    pub const ALL: [(&'static str, Self); 7] = [
         ("list", Self::List),
         ("csv", Self::Csv),
         ("abuseipdb", Self::AbuseIpDb),
         ("spamhaus_drop", Self::SpamhausDrop),
+        ("stix", Self::Stix),
+        ("misp", Self::Misp),
+        ("otx", Self::Otx),
     ];
-
-    /// The format that a file of this name has, when nobody says.
-    #[must_use]
-    pub fn of_file(name: &str) -> Self {
-        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-        match ending.to_ascii_lowercase().as_str() {
-            "csv" => Self::Csv,
-            "json" => Self::AbuseIpDb,
-            "jsonl" | "ndjson" => Self::SpamhausDrop,
-            _ => Self::List,
-        }
-    }
 }
 
 /// What is said of a feed beside its content.
@@ -72,6 +78,9 @@ pub struct FeedOptions {
     pub reserved: bool,
     /// The column of a CSV feed that holds the indicator; `None` to go by its usual names.
     pub column: Option<String>,
+    /// The time of reading, in microseconds since 1970: what has ended by then or begins later is
+    /// left out. `None` takes all.
+    pub now: Option<i64>,
 }
 
 impl Default for FeedOptions {
@@ -83,8 +92,16 @@ impl Default for FeedOptions {
             categories: Vec::new(),
             reserved: false,
             column: None,
+            now: None,
         }
     }
+}
+
+/// The time in which an indicator holds, in microseconds since 1970; the end is exclusive.
+#[derive(Debug, Clone, Copy, Default)]
+struct Period {
+    from: Option<i64>,
+    until: Option<i64>,
 }
 
 /// What a feed says of one indicator.
@@ -109,6 +126,8 @@ pub struct Feed {
     pub(crate) v6: Vec<Range<u128>>,
     pub(crate) names: Vec<(String, u32)>,
     version: Option<String>,
+    /// When reading it again next gives something else.
+    changes: Option<i64>,
     /// How many indicators the file has, used or not.
     seen: u64,
     unusable: u64,
@@ -138,6 +157,7 @@ impl Feed {
             v6: Vec::new(),
             names: Vec::new(),
             version: None,
+            changes: None,
             seen: 0,
             unusable: 0,
         };
@@ -146,12 +166,15 @@ impl Feed {
             FeedFormat::Csv => csv::read(&mut feed, bytes)?,
             FeedFormat::AbuseIpDb => abuseipdb::read(&mut feed, bytes)?,
             FeedFormat::SpamhausDrop => spamhaus::read(&mut feed, bytes)?,
+            FeedFormat::Stix => stix::read(&mut feed, bytes)?,
+            FeedFormat::Misp => misp::read(&mut feed, bytes)?,
+            FeedFormat::Otx => otx::read(&mut feed, bytes)?,
         }
         let usable = feed.indicators();
         if feed.unusable > usable {
             let unusable = feed.unusable;
             return Err(Fault::new(
-                format!("{unusable} of its lines are no indicators, and {usable} are"),
+                format!("{unusable} of its entries are no indicators, and {usable} are"),
                 "look whether the file is what the feed should be, and whether `format` names how \
                  it is written",
             ));
@@ -169,6 +192,39 @@ impl Feed {
     #[must_use]
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref()
+    }
+
+    /// When the next of its indicators begins or ends to hold, in microseconds since 1970: the same
+    /// content read then says something else.
+    #[must_use]
+    pub fn changes_at(&self) -> Option<i64> {
+        self.changes
+    }
+
+    /// Whether what holds in `period` holds when the feed is read.
+    fn holds(&mut self, period: Period) -> bool {
+        let Some(now) = self.options.now else {
+            return true;
+        };
+        let next = match period {
+            Period {
+                until: Some(until), ..
+            } if until <= now => return false,
+            Period {
+                from: Some(from), ..
+            } if from > now => Some(from),
+            Period { until, .. } => until,
+        };
+        self.changes = match (self.changes, next) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        period.from.is_none_or(|from| from <= now)
+    }
+
+    /// Counts an entry that cannot be read.
+    fn skip(&mut self) {
+        self.unusable += 1;
     }
 
     /// Takes one indicator and what is said of it.

@@ -181,7 +181,7 @@ pub(super) fn quoted(text: &[u8], at: usize) -> Option<Span> {
 
 /// Whether what stands before the separator before `at` is in the same quotes, so that the
 /// quote after it begins a value.
-fn key_is_quoted(text: &[u8], at: usize, (mark, escapes): (u8, usize)) -> bool {
+pub(super) fn key_is_quoted(text: &[u8], at: usize, (mark, escapes): (u8, usize)) -> bool {
     let head = text
         .get(at.saturating_sub(2 * GAP_MAX)..at)
         .unwrap_or_default();
@@ -200,7 +200,7 @@ fn key_is_quoted(text: &[u8], at: usize, (mark, escapes): (u8, usize)) -> bool {
 
 /// Whether the quote before `start` is the end of the text around it, rather than the beginning of
 /// a value: in `{"note":"password:","n":1}` a comma follows.
-fn closes(text: &[u8], start: usize) -> bool {
+pub(super) fn closes(text: &[u8], start: usize) -> bool {
     let rest = text
         .get(start..(start + JUDGED_MAX).min(text.len()))
         .unwrap_or_default();

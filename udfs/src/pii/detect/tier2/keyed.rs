@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::pii::detect::boundary::is_word;
+use crate::pii::detect::secret_value::{closes, key_is_quoted};
 use crate::pii::detect::{Categories, Category, Finding, quote_depth};
 
 /// Longest key and longest value that are read.
@@ -153,6 +154,10 @@ fn value(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let start = at + gap;
     let limit = rest.get(..VALUE_MAX.min(rest.len()))?;
     if let Some(quote @ (b'"' | b'\'')) = limit.get(escapes).copied() {
+        let inside = start + escapes + 1;
+        if !key_is_quoted(text, at, (quote, escapes)) && closes(text, inside) {
+            return None;
+        }
         let inner = limit.get(escapes + 1..)?;
         let run = |at: usize| {
             let before = inner.get(..at).unwrap_or_default().iter().rev();
@@ -220,6 +225,9 @@ mod tests {
                 r#"{\"user\":\"a\\\"b\",\"x\":1}"#,
                 &[r#"a\\\"b"#],
             ),
+            // The end of the text around the key, and no value.
+            (Category::Username, r#"{"log":"user= ","n":0}"#, &[]),
+            (Category::Username, r#"{"user":",","n":0}"#, &[","]),
             (Category::Person, "customer=12345 customer=Li", &["Li"]),
             (Category::Person, "hostname=web1", &[]),
             (
