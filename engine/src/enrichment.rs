@@ -1,9 +1,10 @@
 //! What functions read beside their arguments: loaded from the files and stored tables that the
 //! configuration names, watched, and given to each query as a snapshot that never changes.
 //!
-//! A file that was replaced, or a table with a new version, is read and checked beside the data in use, which it then takes the
-//! place of at once, for queries and commits that begin later. One that is missing or damaged
-//! leaves the data in use where it is; `system.enrichment` says what is wrong.
+//! A file that was replaced, or a table with a new version, is read and checked beside the data in
+//! use, which it then takes the place of at once, for queries and commits that begin later. One
+//! that is missing or damaged leaves the data in use where it is; `system.enrichment` says what is
+//! wrong.
 
 mod arguments;
 

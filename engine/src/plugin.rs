@@ -41,8 +41,8 @@ pub struct Plugin {
     pub enricher: Option<Arc<dyn Enricher>>,
 }
 
-/// A file or stored table that functions read beside their arguments, as the configuration describes
-/// it.
+/// A file or stored table that functions read beside their arguments, as the configuration
+/// describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EnrichmentFile {
     /// Places and networks of addresses.

@@ -31,8 +31,8 @@ pub fn udf() -> ScalarUDF {
 #[user_doc(
     doc_section(label = "Enrichment"),
     description = "Gives the row of a reference table that has this key, as a struct of all its \
-columns, or the value of one column. A key that is not there gives NULL. Reference tables are files \
-or stored tables that the configuration names, held in memory; a JOIN reads any table.",
+columns, or the value of one column. A key that is not there gives NULL. Reference tables are \
+files or stored tables that the configuration names, held in memory; a JOIN reads any table.",
     syntax_example = "lookup(table, key [, column])",
     sql_example = r#"```sql
 > SELECT customer, lookup('customers', customer, 'tier') AS tier,

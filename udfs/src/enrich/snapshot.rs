@@ -18,8 +18,8 @@ use crate::enrich::threats::Threats;
 /// A thing that the configuration names: there, or not there for a reason.
 pub type Loaded<T> = std::result::Result<Arc<T>, String>;
 
-/// What goes into a snapshot, by name. What has a path for its name, which is told by a slash, answers
-/// only whoever asks for it by that name.
+/// What goes into a snapshot, by name. What has a path for its name, which is told by a slash,
+/// answers only whoever asks for it by that name.
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
     /// Databases for `geoip`.

@@ -1,6 +1,6 @@
-//! `threat_lookup(x [, feed])` says what feeds hold against an address, a domain, a URL or a hash. NULL
-//! stays NULL; without a feed all fields are NULL. Cost: one bisection among the ranges that share
-//! 16 bits with the address, or one look into a hash table for each parent of a domain.
+//! `threat_lookup(x [, feed])` says what feeds hold against an address, a domain, a URL or a hash.
+//! NULL stays NULL; without a feed all fields are NULL. Cost: one bisection among the ranges that
+//! share 16 bits with the address, or one look into a hash table for each parent of a domain.
 
 use std::any::Any;
 use std::sync::Arc;

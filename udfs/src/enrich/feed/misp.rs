@@ -13,8 +13,8 @@ use crate::enrich::fault::Fault;
 #[derive(Deserialize)]
 struct Document {
     #[serde(rename = "Event")]
-    event: Option<Box<Document>>,
-    response: Option<Several<Document>>,
+    event: Option<Box<Self>>,
+    response: Option<Several<Self>>,
     uuid: Option<String>,
     timestamp: Option<Seconds>,
     #[serde(rename = "Attribute")]

@@ -11,7 +11,7 @@ use crate::enrich::fault::Fault;
 /// A page of results, a pulse, which has indicators, or an indicator of the plain export.
 #[derive(Deserialize)]
 struct Document {
-    results: Option<Vec<Entry<Document>>>,
+    results: Option<Vec<Entry<Self>>>,
     indicators: Option<Vec<Entry<Indicator>>>,
     id: Option<Word>,
     modified: Option<Word>,

@@ -1,5 +1,5 @@
-//! Patterns of STIX 2.1 (section 9): which addresses, domains, URLs and hashes are enough for one to
-//! match. `[ipv4-addr:value = '1.2.3.4' OR domain-name:value IN ('a.example', 'b.example')]` has
+//! Patterns of STIX 2.1 (section 9): which addresses, domains, URLs and hashes are enough for one
+//! to match. `[ipv4-addr:value = '1.2.3.4' OR domain-name:value IN ('a.example', 'b.example')]` has
 //! three. Of what only matches together with something else, such as a file's name, none is one;
 //! ports and protocols beside an address are left aside, as no lookup has them.
 
@@ -392,6 +392,10 @@ mod tests {
             let want = want.map(|all| all.iter().map(|one| (*one).to_owned()).collect());
             assert_eq!(values(pattern), want, "{pattern}");
         }
+    }
+
+    #[test]
+    fn brackets_are_followed_to_a_depth() {
         let deep = format!("[{}a:b = 1{}]", "(".repeat(100_000), ")".repeat(100_000));
         assert_eq!(values(&deep), None);
     }

@@ -249,7 +249,7 @@ fn quote_end(text: &[u8], start: usize, (quotes, escapes): ([u8; 2], usize)) -> 
 }
 
 /// The end of an unquoted value. An escape belongs to it unless it ends the text around it.
-fn word_end(text: &[u8], start: usize) -> usize {
+pub(super) fn word_end(text: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(byte) = text.get(at) {
         match byte {

@@ -1,6 +1,7 @@
 //! Time that grows with the length: of texts that repeat a piece, sixteen times as many bytes may
 //! not take much more than sixteen times as long. It measures, so it is part of long runs only.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use super::call::{Call, Case};
@@ -74,10 +75,21 @@ fn shape(random: &mut Random) -> Shape {
 }
 
 fn time(call: &Call, case: &Case) -> Duration {
-    let since = Instant::now();
+    let (since, before) = (Instant::now(), busy());
     // What is wrong otherwise is the other test's matter.
     let _ = call.run(&[case]);
-    since.elapsed()
+    match (before, busy()) {
+        (Some(before), Some(after)) => after.saturating_sub(before),
+        _ => since.elapsed(),
+    }
+}
+
+/// How long this thread has run on a core, where Linux says it: a machine that is busy makes long
+/// calls wait more often than short ones.
+fn busy() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds = text.split(' ').next()?.parse().ok()?;
+    Some(Duration::from_nanos(nanoseconds))
 }
 
 /// Whether the long text takes far longer, the shortest of four times each.

@@ -190,13 +190,7 @@ fn change(random: &mut Random, text: &str, corpus: &[String], tokens: &[&str]) -
             let other = base(random, corpus);
             replaced(text, at..at, &other[run(random, &other)])
         }
-        9 => {
-            let steps = if random.once_in(20) { 12 } else { 6 };
-            let times = 2 << random.below(steps);
-            let piece = &text[range.clone()];
-            let times = times.min(HUGE / piece.len().max(1));
-            replaced(text, range, &piece.repeat(times))
-        }
+        9 => repeated(random, text, range),
         10 => wrapped(random, text),
         11 => digits(random, text),
         12 => {
@@ -211,20 +205,7 @@ fn change(random: &mut Random, text: &str, corpus: &[String], tokens: &[&str]) -
                 .pick(&["[", "{\"a\":", "(", "\\"])
                 .repeat(random.below(140)),
         ),
-        15 => {
-            let borders = text.char_indices().filter(|(_, c)| BRACKETS.contains(c));
-            let borders: Vec<_> = borders.collect();
-            if borders.is_empty() {
-                return text.to_owned();
-            }
-            let (at, c) = *random.pick(&borders);
-            let other = if random.once_in(2) {
-                ""
-            } else {
-                *random.pick(tokens)
-            };
-            replaced(text, at..at + c.len_utf8(), other)
-        }
+        15 => unbalanced(random, text, tokens),
         16 => inside(random, text, corpus),
         _ => {
             let other = run(random, text);
@@ -232,6 +213,31 @@ fn change(random: &mut Random, text: &str, corpus: &[String], tokens: &[&str]) -
             replaced(text, range, &piece)
         }
     }
+}
+
+/// The text with a part of it again and again.
+fn repeated(random: &mut Random, text: &str, part: Range<usize>) -> String {
+    let steps = if random.once_in(20) { 12 } else { 6 };
+    let times = 2 << random.below(steps);
+    let piece = &text[part.clone()];
+    let times = times.min(HUGE / piece.len().max(1));
+    replaced(text, part, &piece.repeat(times))
+}
+
+/// The text without one of its brackets and quotes, or with something else there.
+fn unbalanced(random: &mut Random, text: &str, tokens: &[&str]) -> String {
+    let borders = text.char_indices().filter(|(_, c)| BRACKETS.contains(c));
+    let borders: Vec<_> = borders.collect();
+    if borders.is_empty() {
+        return text.to_owned();
+    }
+    let (at, c) = *random.pick(&borders);
+    let other = if random.once_in(2) {
+        ""
+    } else {
+        *random.pick(tokens)
+    };
+    replaced(text, at..at + c.len_utf8(), other)
 }
 
 /// The text inside something that holds texts.

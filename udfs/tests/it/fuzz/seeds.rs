@@ -5,36 +5,45 @@
 pub(super) const LINES: &[&str] = &[
     "2026-02-05T10:00:00.123Z INFO [main] com.acme.Pay: card 4111 1111 1111 1111 declined",
     "2026-02-05 10:00:00,123 WARN  [pool-1-thread-7] c.a.Login - user bob@example.com took 17ms",
-    "Feb  5 10:00:00 host su[7]: pam_unix(su:auth): authentication failure; user=root rhost=10.0.0.7",
-    "<34>1 2003-10-11T22:14:15.003Z host su 12 ID47 [a@1 b=\"c\\\"\" d=\"e\"][f g=\"h\"] \u{feff}text",
+    "Feb  5 10:00:00 host su[7]: pam_unix(su:auth): authentication failure; user=root \
+     rhost=10.0.0.7",
+    "<34>1 2003-10-11T22:14:15.003Z host su 12 ID47 [a@1 b=\"c\\\"\" d=\"e\"][f g=\"h\"] \
+     \u{feff}text",
     "<13>Feb  5 17:32:18 10.0.0.99 sshd[42]: Accepted password for bob from 203.0.113.7 port 22",
     "CEF:0|Security|threatmanager|1.0|100|worm \\| stopped|10|src=10.0.0.1 msg=a b\\=c\\n d=",
     "<134>Feb  5 10:00:00 fw CEF:1|a|b|c|d|e|Low|cs1Label=x cs1=y rt=1770285600000 end=Feb 05 2026",
     "LEEF:2.0|Lancope|StealthWatch|1.0|41|^|src=10.0.1.8^dst=10.0.0.5^sev=5^devTime=Feb 05 2026",
     "LEEF:1.0|a|b|c|d|src=1\tusrName=joe\tsev=2",
     "level=info msg=\"it is \\\"on\\\" \\u00e9\" n=1 x=2.5 ok d='e f' ts=2026-02-05T10:00:00Z err=",
-    "10.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] \"GET /a?b=1&t=x HTTP/1.0\" 200 2326 \"-\" \"curl/8\"",
+    "10.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] \"GET /a?b=1&t=x HTTP/1.0\" 200 2326 \
+     \"-\" \"curl/8\"",
     "I0205 10:00:00.123456   7 server.go:17] \"Request\" verb=\"GET\" code=200",
-    r#"{"ts":"2026-02-05T10:00:00.123Z","level":"INFO","msg":"pay 4111111111111111","n":17,"ok":true}"#,
+    "{\"ts\":\"2026-02-05T10:00:00.123Z\",\"level\":\"INFO\",\"msg\":\"pay \
+     4111111111111111\",\"n\":17,\"ok\":true}",
     r#"{"a":{"b":[1,{"c":null},"x\ny",-1.5e3]},"k8s":{"pod":{"name":"p"}},"password":"hunter2"}"#,
     r#"{"message":"{\"password\":\"a\\\"b\",\"card\":4111111111111111,\"mail\":\"bob@x.com\"}"}"#,
     r#"[{"ssn":"536-90-4399"},{"token":["a","b"],"pin":1234},[],{},"\ud83d\ude00",0]"#,
-    r#"{"time":1770285600,"severity":"error","body":{"id":1,"id":2},"trace_id":"4bf92f3577b34da6"}"#,
-    "caller (212) 555-7890 x12, +44 20 7946 0958 or 212-555-7890; ssn 536-90-4399, itin 912-70-1234",
+    "{\"time\":1770285600,\"severity\":\"error\",\"body\":{\"id\":1,\"id\":2},\
+     \"trace_id\":\"4bf92f3577b34da6\"}",
+    "caller (212) 555-7890 x12, +44 20 7946 0958 or 212-555-7890; ssn 536-90-4399, itin \
+     912-70-1234",
     "Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXRoYXQtaXMtbG9uZw",
     "Authorization: Basic Ym9iOmh1bnRlcjI=; Cookie: sid=abc123; theme=dark",
     "postgres://bob:hunter2@db.internal:5432/x?sslmode=off&password=p%40ss&api_key=A1b2C3d4E5f6",
     "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcw\n-----END PRIVATE KEY-----",
     "AKIAIOSFODNN7EXAMPLE ghp_aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5 xoxb-123456789012-abcdefghij",
-    "transfer to DE89 3704 0044 0532 0130 00 or GB82WEST12345698765432 from 1BvBMSEYstWetqTFn5Au4m4",
-    "track %B4111111111111111^DOE/JOHN^29121010000000000000? ;4111111111111111=29121010000000000000?",
+    "transfer to DE89 3704 0044 0532 0130 00 or GB82WEST12345698765432 from \
+     1BvBMSEYstWetqTFn5Au4m4",
+    "track %B4111111111111111^DOE/JOHN^29121010000000000000? ;\
+     4111111111111111=29121010000000000000?",
     "card 378282246310005 cvv 1234 exp 12/29 pin: 4321 password is hunter2, passwd='a b' pwd=x",
     "CREATE USER bob IDENTIFIED BY 'hunter2'; mysql --password hunter2 -psecret",
     "imei 490154203237518 imsi 310150123456789 iccid 8991101200003204510 mac 00:1b:63:84:45:e6",
     "passport no. C01X00T47, account number 12345678 sort code 12-34-56, dob 1980-02-29",
     "a,\"b \"\"c\"\", d\",,'e',1.5,true,2026-02-05",
     "a=1&b=%20x&b=2&=y&c",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 Version/17.2 Safari/604",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 \
+     Version/17.2 Safari/604",
     "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
     "https://bob:pw@sub.example.co.uk:8443/a/b%20c/../d.html;x?q=1&r[]=%zz#frag",
     "//[2001:db8::7%25eth0]:80/x?y",
@@ -402,7 +411,7 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ),
     (
         "csv",
-        "# x\n# \"first_seen_utc\",\"dst_ip\",\"score\"\n\"2026-02-05 10:00:00\",\"5.6.7.8\",\"75\"\n",
+        "# x\n# \"first_seen_utc\",\"dst_ip\",\"score\"\n\"2026-02-05\",\"5.6.7.8\",\"75\"\n",
     ),
     (
         "csv",
@@ -410,19 +419,34 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ),
     (
         "abuseipdb",
-        r#"{"meta":{"generatedAt":"2026-02-05T10:00:00+00:00"},"data":[{"ipAddress":"5.6.7.8","abuseConfidenceScore":100,"lastReportedAt":"2026-02-05T10:00:00+00:00"}]}"#,
+        r#"{"meta":{"generatedAt":"2026-02-05T10:00:00+00:00"},
+            "data":[{"ipAddress":"5.6.7.8","abuseConfidenceScore":100,
+            "lastReportedAt":"2026-02-05T10:00:00+00:00"}]}"#,
     ),
     (
         "spamhaus_drop",
-        "{\"cidr\":\"5.6.0.0/16\",\"sblid\":\"SBL1\"}\n{\"type\":\"metadata\",\"timestamp\":1770285600,\"records\":1}\n",
+        "{\"cidr\":\"5.6.0.0/16\",\"sblid\":\"SBL1\"}\n{\"type\":\"metadata\",\"records\":1}\n",
     ),
     (
         "stix",
-        r#"{"type":"bundle","id":"b","objects":[{"type":"identity"},{"type":"indicator","pattern_type":"stix","confidence":85,"pattern":"[ipv4-addr:value = '5.6.7.8' OR domain-name:value IN ('a.example', 'b.example')]","valid_from":"2026-01-01T00:00:00Z","valid_until":"2036-01-01T00:00:00Z","revoked":false},{"type":"indicator","pattern":"([network-traffic:dst_ref.value ISSUBSET '5.9.0.0/16' AND network-traffic:dst_port = 1] FOLLOWEDBY [file:hashes.'SHA-256' = 'x\\'']) WITHIN 5 SECONDS"}]}"#,
+        r#"{"type":"bundle","objects":[{"type":"identity"},
+            {"type":"indicator","pattern_type":"stix","confidence":85,"revoked":false,
+            "valid_from":"2026-01-01T00:00:00Z","valid_until":"2036-01-01T00:00:00Z",
+            "pattern":"[ipv4-addr:value = '5.6.7.8' OR domain-name:value IN ('a.example', 'b')]"},
+            {"type":"indicator","pattern":"([network-traffic:dst_ref.value ISSUBSET '5.9.0.0/16'
+            AND network-traffic:dst_port = 1] FOLLOWEDBY [file:hashes.'SHA-256' = 'x'])"}]}"#,
+    ),
+    (
+        "stix",
+        r#"{"type":"bundle","objects":[{"type":"indicator","pattern":
+            "[url:value = 'http://a.example/\\'' AND NOT file:name LIKE 'x'] WITHIN 5 SECONDS"}]}"#,
     ),
     (
         "misp",
-        r#"{"Event":{"uuid":"e","timestamp":"1770163200","Attribute":[{"type":"ip-dst|port","value":"5.6.7.9|443","to_ids":true,"first_seen":"2026-01-01T00:00:00Z"},{"type":"md5","value":"x"}],"Object":[{"Attribute":[{"type":"ip-src","value":"2a00::1","deleted":"0"}]}]}}"#,
+        r#"{"Event":{"uuid":"e","timestamp":"1770163200","Attribute":[
+            {"type":"ip-dst|port","value":"5.6.7.9|443","to_ids":true,
+            "first_seen":"2026-01-01T00:00:00Z"},{"type":"md5","value":"x"}],
+            "Object":[{"Attribute":[{"type":"ip-src","value":"2a00::1","deleted":"0"}]}]}}"#,
     ),
     (
         "misp",
@@ -430,6 +454,8 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ),
     (
         "otx",
-        r#"{"results":[{"id":"p","modified":"2026-02-01T10:00:00","indicators":[{"indicator":"5.6.7.8","type":"IPv4","expiration":"2036-01-01T00:00:00","is_active":1}]},{"id":1,"indicator":"5.9.0.0/16","type":"CIDR"}]}"#,
+        r#"{"results":[{"id":"p","modified":"2026-02-01T10:00:00","indicators":[
+            {"indicator":"5.6.7.8","type":"IPv4","expiration":"2036-01-01T00:00:00",
+            "is_active":1}]},{"id":1,"indicator":"5.9.0.0/16","type":"CIDR"}]}"#,
     ),
 ];

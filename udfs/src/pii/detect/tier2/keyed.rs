@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::pii::detect::boundary::is_word;
-use crate::pii::detect::secret_value::{closes, key_is_quoted};
+use crate::pii::detect::secret_value::{closes, key_is_quoted, word_end};
 use crate::pii::detect::{Categories, Category, Finding, quote_depth};
 
 /// Longest key and longest value that are read.
@@ -168,8 +168,7 @@ fn value(text: &[u8], at: usize) -> Option<(usize, usize)> {
         let start = start + escapes + 1;
         return Some((start, start + end.saturating_sub(escapes)));
     }
-    let ends = |byte: &u8| byte.is_ascii_whitespace() || b",;&|)}]\"'<>".contains(byte);
-    let end = limit.iter().position(ends).unwrap_or(limit.len());
+    let end = word_end(limit, 0).min(limit.len());
     // A value that was cut may end inside a character.
     let whole = end < limit.len() || limit.len() == rest.len();
     whole.then_some((start, start + end))
@@ -228,6 +227,8 @@ mod tests {
             // The end of the text around the key, and no value.
             (Category::Username, r#"{"log":"user= ","n":0}"#, &[]),
             (Category::Username, r#"{"user":",","n":0}"#, &[","]),
+            (Category::Username, r#"{"log":"user=d\""}"#, &["d"]),
+            (Category::Username, r#"["user:a\n",1]"#, &["a"]),
             (Category::Person, "customer=12345 customer=Li", &["Li"]),
             (Category::Person, "hostname=web1", &[]),
             (
