@@ -4,12 +4,13 @@
 --
 -- parse    A message may be a line of its own: JSON, syslog, logfmt, an access log. What it says
 --          fills the columns that the record left empty.
--- filter   TRACE and DEBUG lines stay for one request in ten, and then all of them. A line that was
---          sent twice within a minute is stored once.
+-- filter   TRACE and DEBUG lines stay for one request in ten, and then all of them. A line with a
+--          trace and a host that was sent twice within a minute is stored once.
 -- enrich   The country of the client, and what threat feeds say of it. Both are NULL where the
 --          configuration names no database and no feed.
--- redact   What is personal or secret in the message and in the attributes is masked before
---          anything is stored. "pii" says of which categories it was, and system.redactions counts.
+-- redact   What is personal or secret in the message, in what was read from it, and in the
+--          attributes is masked before anything is stored. "pii" says of which categories it was,
+--          and system.redactions counts.
 CREATE EXTERNAL TABLE IF NOT EXISTS log_events (
   timestamp        TIMESTAMP,
   severity         VARCHAR,
@@ -31,7 +32,11 @@ CREATE PIPELINE IF NOT EXISTS ingest WITH (
   dedup_key = 'trace_id, timestamp, source, host, message',
   dedup_window = '1 minute',
   'redact.message' = 'default',
-  'redact.attributes' = 'default'
+  'redact.attributes' = 'default',
+  'redact.severity' = 'default',
+  'redact.source' = 'default',
+  'redact.host' = 'default',
+  'redact.client_ip' = 'default'
 ) AS
 INSERT INTO logs (
   timestamp, severity, source, message, host, service_version, trace_id, user_id, latency_ms, status,

@@ -22,7 +22,11 @@ CREATE PIPELINE IF NOT EXISTS ingest WITH (
   dedup_key = 'trace_id, timestamp, source, host, message',
   dedup_window = '1 minute',
   'redact.message' = 'default',
-  'redact.attributes' = 'default'
+  'redact.attributes' = 'default',
+  'redact.severity' = 'default',
+  'redact.source' = 'default',
+  'redact.host' = 'default',
+  'redact.client_ip' = 'default'
 ) AS
 INSERT INTO logs (
   timestamp, severity, source, message, host, service_version, trace_id, user_id, latency_ms, status,

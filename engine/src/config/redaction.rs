@@ -38,5 +38,6 @@ fn fraction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> 
             "{number} is not a number from 0 to 1"
         )));
     }
-    Ok((number * 100.0).round() as u8)
+    // Down, so that 0.999 is not out of reach; the addition takes back what 0.29 * 100 lacks of 29.
+    Ok((number * 100.0 + 1e-6).floor() as u8)
 }

@@ -214,7 +214,10 @@ fn every_text_function_is_called() {
         let mut calls = targets.iter().flat_map(|target| &target.calls);
         calls.any(|call| call.name == name)
     };
-    for function in sluice_udfs::functions() {
+    let functions = sluice_udfs::functions();
+    // It takes lists.
+    let of_text = functions.iter().filter(|one| one.name() != "pii_union");
+    for function in of_text {
         assert!(
             called(function.name()),
             "{} is in no target",

@@ -95,13 +95,15 @@ fn with_options(name: &'static str, options: &[&str]) -> Call {
     Call::new(name, &args)
 }
 
-/// For each of [`CATEGORIES`] the spans and then each of [`MODES`]; what else there is after them.
+/// For each of [`CATEGORIES`] the spans and then each of [`MODES`]; then the audit of each; what
+/// else there is after them.
 fn personal() -> Vec<Call> {
     let mut calls = Vec::new();
     for categories in CATEGORIES {
         calls.push(with_options("redact_spans", &[categories]));
         calls.extend(MODES.map(|mode| with_options("redact", &[categories, mode])));
     }
+    calls.extend(CATEGORIES.map(|categories| with_options("redact_audit", &[categories])));
     calls.push(with_options("pii_categories", &["all"]));
     calls.push(Call::new("match_pii", &[Arg::Text, Arg::Other]));
     calls.push(Call::new(
@@ -299,7 +301,9 @@ fn check_personal(calls: &[Call], case: &Case) -> Result<Vec<u64>, Finding> {
     let (sets, rest) = calls.split_at(CATEGORIES.len() * (MODES.len() + 1));
     let document = case.text.trim_start().starts_with(['{', '['])
         && serde_json::from_str::<Value>(&case.text).is_ok();
+    let (audits, rest) = rest.split_at(CATEGORIES.len());
     for (number, set) in sets.chunks(MODES.len() + 1).enumerate() {
+        check_audit(&audits[number], &text_of(&set[1], case)?, case)?;
         let Outcome::Answer(spans) = answer(&set[0], case)? else {
             return Err(Finding::new(&set[0], "cannot be planned"));
         };
@@ -335,6 +339,24 @@ fn check_personal(calls: &[Call], case: &Case) -> Result<Vec<u64>, Finding> {
             .map(|one| feature::of((one, "rest"))),
     );
     Ok(features)
+}
+
+/// An audit gives what `redact` gives, and tells of categories where that changed something.
+fn check_audit(call: &Call, redacted: &str, case: &Case) -> Result<(), Finding> {
+    let Outcome::Answer(audit) = answer(call, case)? else {
+        return Err(Finding::new(call, "cannot be planned"));
+    };
+    let audit = audit.as_struct();
+    let text = audit.column(0).as_string::<i32>().value(0);
+    let told = audit.column(1).as_list::<i32>().value_length(0) > 0;
+    if text != redacted {
+        let what = format!("gives another text than redact: '{text}', and '{redacted}'");
+        return Err(Finding::new(call, what));
+    }
+    if !told && redacted != case.text {
+        return Err(Finding::new(call, "tells of no category and changes the text"));
+    }
+    Ok(())
 }
 
 /// How many spans there are. They are within the text, in order, and apart.
