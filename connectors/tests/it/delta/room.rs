@@ -258,7 +258,7 @@ async fn a_full_disk_says_so_and_goes_on_when_there_is_room() {
     std::fs::write(&ballast, vec![0; 6 << 20]).unwrap();
     let large = |from: i64| {
         let mut large = append(from, from + 1);
-        large.rows = rows(noise(4000));
+        large.rows = rows(noise(6000));
         large
     };
     for _ in 0..3 {
