@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use crate::config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::plugin::{
     Content, Enricher, Enriching, EnrichmentFile, EnrichmentPart, Place, Snapshot,
 };
@@ -292,7 +292,15 @@ impl Enrichment {
         };
         let content = match (file.place(), stamp) {
             (Place::File(path), _) => read(path).await,
-            (_, stamp) => self.rows(stamp).await,
+            (_, stamp) => {
+                let rows = self.rows(stamp.clone()).await;
+                let kind = rows.as_ref().err().map(Error::kind);
+                // The same version would be refused again.
+                if matches!(kind, Some(Kind::User | Kind::Limit)) {
+                    item.tried = Some(stamp);
+                }
+                rows
+            }
         };
         let (stamp, content) = match content {
             Ok(read) => read,

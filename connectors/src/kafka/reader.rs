@@ -42,7 +42,7 @@ const DIVERTED: Duration = Duration::from_millis(500);
 const SETTLING: Duration = Duration::from_secs(5);
 /// How long to wait for a record before hearing what else there is.
 const DEAF: Duration = Duration::from_millis(20);
-/// Records, or other events, taken between two looks at anything else.
+/// Records taken between two looks at anything else.
 const BURST: usize = 256;
 /// Bytes of records taken at once, as far as the last ones tell: librdkafka fetches others for
 /// them.
@@ -183,12 +183,9 @@ impl Follower<'_> {
         });
     }
 
-    /// Hears everything that is no record.
+    /// Hears everything that is no record and waits by now, however much it is.
     fn listen(&mut self) {
-        for _ in 0..BURST {
-            if !self.records.has_events() {
-                return;
-            }
+        for _ in 0..self.records.events() {
             // One event that is no record, or none.
             match self.link.client.poll(Duration::ZERO) {
                 Some(Err(error)) => self.failures.push(Failure {

@@ -220,8 +220,8 @@ async fn a_missing_or_damaged_file_is_listed_and_leaves_the_old_data() {
     let error = "SELECT error FROM system.enrichment WHERE name = 'hosts'";
     let old = "SELECT lookup('hosts', '1', 'service')";
     enriched.replace("hosts.csv", "host,service\n1,a\n1,b\n");
-    let twice = "the key \"1\" is there twice; keep one row for each value of \"host\", or choose \
-                 another `key`";
+    let twice = "the key of its row 2 is there twice; keep one row for each value of \"host\", or \
+                 choose another `key`";
     enriched.until(error, twice).await;
     assert_eq!(enriched.values(old).await, ["one"]);
     fs::remove_file(enriched.path("hosts.csv")).unwrap();

@@ -118,7 +118,7 @@ async fn a_table_that_cannot_be_taken_leaves_the_old_rows() {
     run("INSERT INTO crm VALUES ('c-1', 'gold')").await;
     until(&session, ROWS, "1").await;
     run("INSERT INTO crm VALUES ('c-1', 'silver')").await;
-    let twice = "SELECT error LIKE '%the key \"c-1\" is there twice%' FROM system.enrichment";
+    let twice = "SELECT error LIKE '%the key of its row 2 is there twice%' FROM system.enrichment";
     until(&session, twice, "true").await;
     assert_eq!(run(TIER).await, ["gold"]);
 

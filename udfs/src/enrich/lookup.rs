@@ -80,7 +80,11 @@ impl Lookup {
             Some(Err(reason)) => plan_err!("reference table \"{name}\" is not loaded: {reason}"),
             None => {
                 let known = tables.into_iter().flat_map(|tables| tables.keys());
-                let known: Vec<&str> = known.map(String::as_str).collect();
+                // Paths that the owner gave are the owner's.
+                let known: Vec<&str> = known
+                    .map(String::as_str)
+                    .filter(|name| !name.contains('/'))
+                    .collect();
                 match known.is_empty() {
                     true => plan_err!(
                         "there is no reference table \"{name}\": none is configured; name one \

@@ -172,13 +172,19 @@ impl ReferenceTable {
 
 impl Keys {
     fn new(column: &ArrayRef, name: &str) -> Result<Self, Fault> {
-        let twice = |key: &dyn fmt::Display| {
+        // What the rows hold is for those who may read the table, and no part of an error.
+        let twice = |row: u32| {
             Fault::new(
-                format!("the key \"{key}\" is there twice"),
+                format!("the key of its row {} is there twice", u64::from(row) + 1),
                 format!("keep one row for each value of \"{name}\", or choose another `key`"),
             )
         };
-        let broken = |error: ArrowError| Fault::new(error.to_string(), "correct the file");
+        let broken = |_: ArrowError| {
+            Fault::new(
+                format!("the keys in \"{name}\" are neither text nor numbers of 64 bits"),
+                "correct them, or choose another `key`",
+            )
+        };
         if column.data_type().is_integer() {
             let numbers = cast(column, &DataType::Int64).map_err(broken)?;
             let mut keys = HashMap::with_capacity(numbers.len());
@@ -187,7 +193,7 @@ impl Keys {
                     continue;
                 };
                 if keys.insert(key, row).is_some() {
-                    return Err(twice(&key));
+                    return Err(twice(row));
                 }
             }
             return Ok(Self::Number(keys));
@@ -199,7 +205,7 @@ impl Keys {
                 continue;
             };
             if keys.insert(Box::from(key), row).is_some() {
-                return Err(twice(&key));
+                return Err(twice(row));
             }
         }
         Ok(Self::Text(keys))
@@ -234,12 +240,9 @@ fn like(batch: &RecordBatch, fields: &Fields) -> Result<StructArray, Fault> {
             safe: false,
             ..CastOptions::default()
         };
-        cast_with_options(column, field.data_type(), &options).map_err(|error| {
+        cast_with_options(column, field.data_type(), &options).map_err(|_| {
             let kind = field.data_type();
-            Fault::new(
-                format!("its column \"{name}\" is no longer {kind}: {error}"),
-                hint,
-            )
+            Fault::new(format!("its column \"{name}\" is no longer {kind}"), hint)
         })
     };
     let columns = fields.iter().map(column).collect::<Result<Vec<_>, _>>()?;

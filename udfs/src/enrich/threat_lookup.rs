@@ -85,7 +85,12 @@ impl ThreatLookup {
         if feeds.is_some_and(|feeds| feeds.contains(feed)) {
             return Ok(());
         }
-        let known: Vec<&str> = feeds.into_iter().flatten().map(String::as_str).collect();
+        // Paths that the owner gave are the owner's.
+        let named = feeds.into_iter().flatten();
+        let known: Vec<&str> = named
+            .map(String::as_str)
+            .filter(|name| !name.contains('/'))
+            .collect();
         match known.is_empty() {
             true => plan_err!(
                 "threat_lookup has no feed \"{feed}\": none is configured; name one under \

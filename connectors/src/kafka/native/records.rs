@@ -95,10 +95,10 @@ impl<C: ConsumerContext + 'static> Records<C> {
         Ok(())
     }
 
-    /// Whether something waits that only `poll` takes.
-    pub(in crate::kafka) fn has_events(&self) -> bool {
+    /// How much waits that only `poll` takes.
+    pub(in crate::kafka) fn events(&self) -> usize {
         // SAFETY: the queue is live.
-        unsafe { sys::rd_kafka_queue_length(self.events.as_ptr()) > 0 }
+        unsafe { sys::rd_kafka_queue_length(self.events.as_ptr()) }
     }
 
     /// Takes what there is, at most `most` and never more than a batch has; when there is nothing,
@@ -138,36 +138,42 @@ impl<C: ConsumerContext + 'static> Records<C> {
 }
 
 impl Message<'_> {
-    fn fields(&self) -> &sys::rd_kafka_message_t {
-        // SAFETY: the message is live while `self` is, and nobody writes to its public fields.
-        unsafe { &*self.message.as_ptr() }
-    }
-
     /// The error and librdkafka's words about it, where this is one.
     pub(in crate::kafka) fn error(&self) -> Option<(Code, String)> {
-        let code = self.fields().err;
-        if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+        // SAFETY: the message is live while `self` is, and nobody writes to its public fields. The
+        // code is read as a number, because brokers may send one that the enumeration lacks.
+        let code = unsafe {
+            (&raw const (*self.message.as_ptr()).err)
+                .cast::<i32>()
+                .read()
+        };
+        if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR as i32 {
             return None;
         }
+        let code = sys::rd_kafka_resp_err_t::try_from(code).map_or(Code::Unknown, Code::from);
         // SAFETY: the message is live; the text is NULL or ends with NUL, lives as long as the
         // message, and is copied.
         let text = unsafe {
             let text = sys::rd_kafka_message_errstr(self.message.as_ptr());
             (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
         };
-        Some((code.into(), text.unwrap_or_default()))
+        Some((code, text.unwrap_or_default()))
     }
 
     /// A number that is its topic's own for as long as a partition of it is assigned, and the
     /// partition.
     pub(in crate::kafka) fn place(&self) -> (usize, i32) {
-        let fields = self.fields();
-        (fields.rkt as usize, fields.partition)
+        // SAFETY: as in `error`.
+        unsafe {
+            let message = self.message.as_ptr();
+            ((*message).rkt as usize, (*message).partition)
+        }
     }
 
     /// The name of its topic; none when it is an error about no topic.
     pub(in crate::kafka) fn topic(&self) -> Option<&str> {
-        let topic = self.fields().rkt;
+        // SAFETY: as in `error`.
+        let topic = unsafe { (*self.message.as_ptr()).rkt };
         if topic.is_null() {
             return None;
         }
@@ -178,7 +184,8 @@ impl Message<'_> {
 
     /// Its offset.
     pub(in crate::kafka) fn offset(&self) -> i64 {
-        self.fields().offset
+        // SAFETY: as in `error`.
+        unsafe { (*self.message.as_ptr()).offset }
     }
 
     /// When it was written, milliseconds since the epoch, where the brokers tell.
@@ -193,16 +200,20 @@ impl Message<'_> {
 
     /// Its key, where it has one.
     pub(in crate::kafka) fn key(&self) -> Option<&[u8]> {
-        let fields = self.fields();
-        // SAFETY: NULL or as many bytes, which live as long as the message.
-        unsafe { bytes(fields.key, fields.key_len) }
+        // SAFETY: as in `error`; NULL or as many bytes, which live as long as the message.
+        unsafe {
+            let message = self.message.as_ptr();
+            bytes((*message).key, (*message).key_len)
+        }
     }
 
     /// Its value, where it has one.
     pub(in crate::kafka) fn value(&self) -> Option<&[u8]> {
-        let fields = self.fields();
-        // SAFETY: NULL or as many bytes, which live as long as the message.
-        unsafe { bytes(fields.payload, fields.len) }
+        // SAFETY: as in `error`; NULL or as many bytes, which live as long as the message.
+        unsafe {
+            let message = self.message.as_ptr();
+            bytes((*message).payload, (*message).len)
+        }
     }
 
     /// Its headers, names and values in their order; none when it has no headers.
@@ -291,7 +302,7 @@ mod tests {
                 offsets.push(message.offset());
             }
             // What is no record waits elsewhere, and no record does.
-            while records.has_events() {
+            while records.events() > 0 {
                 let event = records.client.poll(Duration::ZERO);
                 assert!(!matches!(event, Some(Ok(_))), "a record elsewhere");
             }

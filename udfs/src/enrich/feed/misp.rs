@@ -100,7 +100,7 @@ fn take(feed: &mut Feed, attribute: Entry<Attribute>, reference: Option<&str>) {
     };
     let unwanted = attribute.to_ids.as_ref().is_some_and(|flag| !flag.is_set());
     if unwanted || attribute.deleted.as_ref().is_some_and(Flag::is_set) {
-        return;
+        return feed.leave_out();
     }
     let time = |text: &Option<String>| text.as_deref().and_then(instant);
     let changed = attribute.timestamp.as_ref().and_then(Seconds::instant);

@@ -131,6 +131,8 @@ pub struct Feed {
     /// How many indicators the file has, used or not.
     seen: u64,
     unusable: u64,
+    /// How many were understood and do not count: ended, revoked, or not on the Internet.
+    left_out: u64,
 }
 
 impl fmt::Debug for Feed {
@@ -160,6 +162,7 @@ impl Feed {
             changes: None,
             seen: 0,
             unusable: 0,
+            left_out: 0,
         };
         match format {
             FeedFormat::List => list::read(&mut feed, bytes),
@@ -171,7 +174,7 @@ impl Feed {
             FeedFormat::Otx => otx::read(&mut feed, bytes)?,
         }
         let usable = feed.indicators();
-        if feed.unusable > usable {
+        if feed.unusable > usable + feed.left_out {
             let unusable = feed.unusable;
             return Err(Fault::new(
                 format!("{unusable} of its entries are no indicators, and {usable} are"),
@@ -209,7 +212,10 @@ impl Feed {
         let next = match period {
             Period {
                 until: Some(until), ..
-            } if until <= now => return false,
+            } if until <= now => {
+                self.leave_out();
+                return false;
+            }
             Period {
                 from: Some(from), ..
             } if from > now => Some(from),
@@ -219,7 +225,16 @@ impl Feed {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
-        period.from.is_none_or(|from| from <= now)
+        let begun = period.from.is_none_or(|from| from <= now);
+        if !begun {
+            self.leave_out();
+        }
+        begun
+    }
+
+    /// Counts an entry that does not count.
+    fn leave_out(&mut self) {
+        self.left_out += 1;
     }
 
     /// Counts an entry that cannot be read.
@@ -238,6 +253,8 @@ impl Feed {
                     Network::V4(first, last) => self.v4.push((first, last, report)),
                     Network::V6(first, last) => self.v6.push((first, last, report)),
                 }
+            } else {
+                self.leave_out();
             }
             return;
         }

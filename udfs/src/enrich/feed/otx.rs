@@ -97,7 +97,13 @@ fn take(feed: &mut Feed, indicator: &Indicator, reference: Option<&str>) {
         until: time(&indicator.expiration),
     };
     let active = indicator.is_active.as_ref().is_none_or(Flag::is_set);
-    if !is_value(&indicator.kind) || !active || !feed.holds(period) {
+    if !is_value(&indicator.kind) {
+        return;
+    }
+    if !active {
+        return feed.leave_out();
+    }
+    if !feed.holds(period) {
         return;
     }
     let report = Report {

@@ -63,6 +63,7 @@ impl Meaning {
                 Self::Any(values)
             }
             (Self::Any(values), _) | (_, Self::Any(values)) => Self::Any(values),
+            (Self::Narrow, Self::Narrow) => Self::Narrow,
             _ => Self::Other,
         }
     }
@@ -229,7 +230,10 @@ impl<'a> Parser<'a> {
         match self.next() {
             Token::Text(text) => Some(text),
             // Binary, hexadecimal and times: a letter before the string.
-            Token::Word("b" | "h" | "t") => self.literal(),
+            Token::Word("b" | "h" | "t") => match self.next() {
+                Token::Text(text) => Some(text),
+                _ => None,
+            },
             Token::Word(number) => Some(number.to_owned()),
             _ => None,
         }
@@ -398,5 +402,16 @@ mod tests {
     fn brackets_are_followed_to_a_depth() {
         let deep = format!("[{}a:b = 1{}]", "(".repeat(100_000), ")".repeat(100_000));
         assert_eq!(values(&deep), None);
+        assert_eq!(
+            values(&format!("[a:b = {}'c']", "b ".repeat(1_000_000))),
+            None
+        );
+    }
+
+    #[test]
+    fn one_of_several_ports_beside_an_address() {
+        let pattern = "[network-traffic:dst_ref.value = '5.6.7.8' AND \
+                       (network-traffic:dst_port = 80 OR network-traffic:dst_port = 443)]";
+        assert_eq!(values(pattern), Some(vec!["5.6.7.8".to_owned()]));
     }
 }

@@ -2,6 +2,8 @@
 //! time in which it holds and a confidence of 0 to 100. The rest of a bundle (identities, malware,
 //! relations) says nothing of an address.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use super::csv::instant;
@@ -23,6 +25,7 @@ struct Bundle {
 struct Object {
     #[serde(rename = "type")]
     kind: String,
+    id: Option<String>,
     pattern: Option<String>,
     pattern_type: Option<String>,
     valid_from: Option<String>,
@@ -50,24 +53,35 @@ pub(super) fn read(feed: &mut Feed, bytes: &[u8]) -> Result<(), Fault> {
     if bundle.kind != "bundle" {
         return Err(other(format!("its type is \"{}\"", bundle.kind)));
     }
-    let mut newest: Option<(i64, String)> = None;
+    let mut indicators = Vec::new();
     for object in bundle.objects {
-        let Entry::Sound(object) = object else {
-            feed.skip();
-            continue;
-        };
-        if object.kind != "indicator" {
-            continue;
+        match object {
+            Entry::Sound(object) if object.kind == "indicator" => indicators.push(object),
+            Entry::Sound(_) => {}
+            _ => feed.skip(),
         }
-        if let Some(text) = object.modified.as_ref()
-            && let Some(at) = instant(text)
-            && newest.as_ref().is_none_or(|(newest, _)| at > *newest)
-        {
-            newest = Some((at, text.clone()));
-        }
-        take(feed, &object);
     }
-    feed.version = newest.map(|(_, text)| text);
+    // A collection may hold several versions of an object, of which the newest is what counts.
+    let modified = |object: &Object| object.modified.as_deref().and_then(instant);
+    let mut versions: HashMap<&str, Option<i64>> = HashMap::new();
+    for indicator in &indicators {
+        if let Some(id) = indicator.id.as_deref() {
+            let newest = versions.entry(id).or_default();
+            *newest = (*newest).max(modified(indicator));
+        }
+    }
+    for indicator in &indicators {
+        let newest = indicator.id.as_deref().and_then(|id| versions.get(id));
+        match newest {
+            Some(newest) if modified(indicator) < *newest => feed.leave_out(),
+            _ => take(feed, indicator),
+        }
+    }
+    let dated = indicators
+        .iter()
+        .filter_map(|one| Some((modified(one)?, one)));
+    let newest = dated.max_by_key(|(at, _)| *at);
+    feed.version = newest.and_then(|(_, one)| one.modified.clone());
     Ok(())
 }
 
@@ -86,7 +100,10 @@ fn take(feed: &mut Feed, indicator: &Object) {
         until: time(&indicator.valid_until),
     };
     let revoked = indicator.revoked.as_ref().is_some_and(Flag::is_set);
-    if revoked || !feed.holds(period) {
+    if revoked {
+        return feed.leave_out();
+    }
+    if !feed.holds(period) {
         return;
     }
     let reference = indicator

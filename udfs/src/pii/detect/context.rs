@@ -216,13 +216,13 @@ pub(super) enum Hint {
 /// Parts of the words that announce a telephone number, such as few other words have.
 static PHONE_WORDS: LazyLock<Words> = LazyLock::new(|| {
     Words::new([
-        &["ntac", "tsap"],
+        &["ntac", "tsap", "bscr"],
         &["phon", "ndse"],
-        &["tel*", "tele", "teln"],
-        &["sms*", "smsn", "sip*"],
+        &["tel?", "cel?"],
+        &["sms?", "gsm?"],
         &["dial", "dlin", "hotl", "ovil"],
-        &["ani*", "cel*", "gsm*", "bscr"],
-        &["fax*", "faxn", "answ"],
+        &["ani*", "answ"],
+        &["fax?", "sip?"],
         &["call", "cell", "cema", "dnis", "mobi", "msis"],
     ])
 });

@@ -27,6 +27,8 @@ pub(super) struct Masks {
     pub(super) dot: u64,
     /// `:`.
     pub(super) colon: u64,
+    /// `)`.
+    pub(super) close: u64,
     /// `@`.
     pub(super) at: u64,
     /// `%` and `\`, with which other bytes are written.
@@ -49,6 +51,7 @@ impl Masks {
             hyphen: join(low.hyphen, high.hyphen),
             dot: join(low.dot, high.dot),
             colon: join(low.colon, high.colon),
+            close: join(low.close, high.close),
             ..Self::default()
         };
         if (low.rare | high.rare).to_bitmask() == 0 {
@@ -94,6 +97,7 @@ struct Half {
     hyphen: u32,
     dot: u32,
     colon: u32,
+    close: u32,
     bytes: u8x32,
     escape: u8x32,
     words: u8x32,
@@ -118,6 +122,7 @@ impl Half {
             hyphen: (is(b'-') | is(b'_')).to_bitmask(),
             dot: is(b'.').to_bitmask(),
             colon: is(b':').to_bitmask(),
+            close: is(b')').to_bitmask(),
             bytes,
             escape,
             words,
@@ -299,6 +304,7 @@ mod tests {
                 assert_eq!(masks.hyphen, bit(b"-_".contains(&byte)), "{byte}");
                 assert_eq!(masks.dot, bit(byte == b'.'), "{byte}");
                 assert_eq!(masks.colon, bit(byte == b':'), "{byte}");
+                assert_eq!(masks.close, bit(byte == b')'), "{byte}");
                 assert_eq!(masks.at, bit(byte == b'@'), "{byte}");
                 assert_eq!(masks.escape, bit(b"%\\".contains(&byte)), "{byte}");
                 let odd = [0xc2, 0xd9, 0xdb, 0xe2, 0xe3, 0xef].contains(&byte);

@@ -31,13 +31,15 @@ pub(super) fn find(row: &mut Row<'_>, start: usize) {
     if start < row.progress.number {
         return;
     }
-    let rest = row.text.get(start..).unwrap_or_default();
-    let head = Head::of(rest);
-    if let Some(length) = date_length(head, rest).or_else(|| address_length(head)) {
-        row.progress.number = start + length;
-        return;
-    }
     let prefix = prefix_start(row.text, start);
+    if prefix == start {
+        let rest = row.text.get(start..).unwrap_or_default();
+        let head = Head::of(rest);
+        if let Some(length) = date_length(head, rest).or_else(|| address_length(head)) {
+            row.progress.number = start + length;
+            return;
+        }
+    }
     // The part in parentheses may be no number together with the rest; then the rest may be one.
     let found = (row.progress.number..start).contains(&prefix) && begin(row, prefix);
     if !found {
@@ -137,7 +139,7 @@ fn date_length(head: Head, text: &[u8]) -> Option<usize> {
 }
 
 /// How long the address of the internet is that the text begins with: four groups of digits with
-/// dots between them, and no fifth.
+/// dots between them, and no fifth in sight.
 #[inline(always)]
 fn address_length(head: Head) -> Option<usize> {
     let (mut digits, mut dots, mut length) = (head.digits, head.dots, 0);
@@ -172,12 +174,20 @@ fn verify(text: &[u8], (start, end): (usize, usize), wanted: Categories) -> Opti
             return Some(finding);
         }
         let after = text.get(groups.end(groups.count())..).unwrap_or_default();
-        let continued = matches!(after, [b'(' | b')' | b'/', ..] | [b' ', b'(', ..]);
-        let few =
-            groups.digits() < DIGITS_MIN || groups.digits() == DIGITS_MIN && groups.count() <= 2;
+        // The groups of a number may go on behind another separator: `1-800 555 1234`.
+        let mixed = matches!(after, [b' ' | b'-' | b'.', b'0'..=b'9', ..]);
+        let continued = matches!(after, [b'(' | b')' | b'/', ..] | [b' ', b'(', ..])
+            || mixed && groups.sizes() == [1, 3];
+        let few = !mixed
+            && (groups.digits() < DIGITS_MIN
+                || groups.digits() == DIGITS_MIN && groups.count() <= 2);
         // Letters go on with an identifier, but for those of an extension.
-        let inside = groups.count() == 1
-            && matches!(after, [next, ..] if is_word(*next) && !matches!(next, b'x' | b'X'));
+        let extension = matches!(
+            after,
+            [b'x' | b'X', ..] | [b'e' | b'E', b'x' | b'X', b't' | b'T', ..]
+        );
+        let inside =
+            groups.count() == 1 && !extension && after.first().copied().is_some_and(is_word);
         if !marked && !continued && (few || inside || !phone::may_be(text, &groups)) {
             return None;
         }

@@ -177,7 +177,7 @@ struct Bits {
 struct Runs {
     digits: Carried,
     numbers: [Carried; 4],
-    openings: [Carried; 3],
+    openings: [Carried; 4],
     times: [Carried; 3],
     opened: [Carried; 2],
     tokens: [Carried; 6],
@@ -207,10 +207,11 @@ impl Runs {
     }
 
     /// Places behind which a number may begin: not inside a word, a version or an address of the
-    /// internet, but after an escape, which ends in a letter.
+    /// internet, but after an escape, which ends in a letter, and after a part in parentheses.
     fn opens(&mut self, masks: &Masks, after_digit: u64, cut: u64) -> u64 {
-        let [a, b, c] = &mut self.openings;
-        let inside = masks.letter | masks.hyphen | masks.dot & after_digit;
+        let [a, b, c, d] = &mut self.openings;
+        let hyphen = masks.hyphen & !d.shift(masks.close, 1);
+        let inside = masks.letter | hyphen | masks.dot & after_digit;
         let inside = a.shift(inside, 1) & !cut;
         // `\n` and `%B`, then `%2B`.
         let escape = b.shift(masks.escape, 2) | c.shift(masks.escape, 3);
@@ -293,7 +294,7 @@ mod tests {
                 let earlier = |back: usize| at.checked_sub(back).map(|place| row[place]);
                 let inside = earlier(1).is_some_and(|last| {
                     last.is_ascii_alphanumeric()
-                        || b"-_".contains(&last)
+                        || b"-_".contains(&last) && earlier(2) != Some(b')')
                         || last == b'.' && digit(at.wrapping_sub(2))
                 });
                 let escaped = |back: usize| earlier(back).is_some_and(|one| b"%\\".contains(&one));
@@ -355,7 +356,7 @@ mod tests {
         fn blocks_see_what_bytes_see(
             rows in prop::collection::vec(
                 prop::collection::vec(
-                    prop::sample::select(b"0127 -./:a_B@%4\\u\xc2\xe2=".to_vec()),
+                    prop::sample::select(b"0127 -./:)a_B@%4\\u\xc2\xe2=".to_vec()),
                     0..150,
                 ),
                 1..8,

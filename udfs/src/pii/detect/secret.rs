@@ -293,6 +293,7 @@ mod tests {
             ("<wsse:Password>hunter2</wsse:Password>", &["hunter2"]),
             ("password=a&b user=bob", &["a&b"]),
             ("?password=a&amp;b=c", &["a"]),
+            ("GET /v?otp=493021&resend HTTP/1.1", &["493021"]),
             ("https://bob:hunter2@example.com/x", &["hunter2"]),
             ("postgres://bob:p@ss:w@db:5432/x", &["p@ss:w"]),
             ("root:hunter2@tcp(127.0.0.1:3306)/db", &["hunter2"]),

@@ -251,6 +251,7 @@ fn quote_end(text: &[u8], start: usize, (quotes, escapes): ([u8; 2], usize)) -> 
 /// The end of an unquoted value. An escape belongs to it unless it ends the text around it.
 pub(super) fn word_end(text: &[u8], start: usize) -> usize {
     let mut at = start;
+    let query = is_query(text, start);
     while let Some(byte) = text.get(at) {
         match byte {
             b'\\' => match text.get(at + 1) {
@@ -258,7 +259,7 @@ pub(super) fn word_end(text: &[u8], start: usize) -> usize {
                 Some(b'\\') => at += 1,
                 _ => {}
             },
-            b'&' if is_parameter(text, at + 1) => break,
+            b'&' if query || is_parameter(text, at + 1) => break,
             b',' | b';' | b'|' | b'}' | b']' | b')' | b'"' | b'\'' | b'`' | b'<' | b'>' => {
                 break;
             }
@@ -268,6 +269,19 @@ pub(super) fn word_end(text: &[u8], start: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// Whether the name before the value at `start` is a parameter of a query, so that an ampersand
+/// ends the value.
+fn is_query(text: &[u8], start: usize) -> bool {
+    let head = text.get(start.saturating_sub(JUDGED_MAX)..start);
+    let Some(name) = head.and_then(|head| head.strip_suffix(b"=")) else {
+        return false;
+    };
+    let inside = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_-.%[]".contains(byte);
+    let length = name.iter().rev().take_while(inside).count();
+    let before = name.get(..name.len() - length).unwrap_or_default();
+    before.ends_with(b"?") || before.ends_with(b"&") || before.ends_with(b"&amp;")
 }
 
 /// Whether what follows an ampersand at `at` is the next parameter of a query, or nothing.

@@ -95,6 +95,31 @@ async fn indicators_of_stix_count_while_they_are_valid() {
     assert_eq!((all.indicators(), all.changes_at()), (6, None));
 }
 
+#[tokio::test]
+async fn a_feed_is_read_on_when_what_it_lists_has_ended() {
+    let text = r#"{"type": "bundle", "objects": [
+      {"type": "indicator", "pattern": "[ipv4-addr:value = '5.6.7.8']",
+       "valid_until": "2026-02-05T00:00:00Z"},
+      {"type": "indicator", "pattern": 17}
+    ]}"#;
+    let feed = read(FeedFormat::Stix, text);
+    assert_eq!((feed.indicators(), feed.changes_at()), (0, None));
+    assert_eq!(said(feed, &["5.6.7.8"]).await, [""]);
+}
+
+#[tokio::test]
+async fn the_newest_version_of_an_indicator_counts() {
+    let text = r#"{"type": "bundle", "objects": [
+      {"type": "indicator", "id": "indicator--1", "pattern": "[ipv4-addr:value = '5.6.7.8']",
+       "modified": "2026-02-02T00:00:00Z", "revoked": true},
+      {"type": "indicator", "id": "indicator--1", "pattern": "[ipv4-addr:value = '5.6.7.8']",
+       "modified": "2026-02-01T00:00:00Z"},
+      {"type": "indicator", "id": "indicator--2", "pattern": "[ipv4-addr:value = '5.6.7.9']"}
+    ]}"#;
+    let feed = read(FeedFormat::Stix, text);
+    assert_eq!(said(feed, &["5.6.7.8", "5.6.7.9"]).await, ["", "70.0"]);
+}
+
 const MISP: &str = r#"{"Event": {
   "uuid": "e-1", "info": "scanning", "timestamp": "1770163200", "published": true,
   "Attribute": [
@@ -275,7 +300,7 @@ async fn one_feed_is_asked_by_its_name() {
     }
     let wrong = super::error(&context, "SELECT threat_lookup('5.6.7.8', 'x')").await;
     assert!(
-        wrong.contains("has no feed \"x\"; valid are /own/c.txt, a, b"),
+        wrong.contains("has no feed \"x\"; valid are a, b"),
         "{wrong}"
     );
     let column = "SELECT threat_lookup(x, x) FROM (VALUES ('a')) AS v(x)";

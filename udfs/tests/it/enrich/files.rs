@@ -63,7 +63,10 @@ fn a_table_keeps_its_columns_when_it_is_replaced() {
     let cases = [
         ("id\na\n", "\"count\" is gone"),
         ("id,count\na,many\n", "\"count\" is no longer Int64"),
-        ("id,count\na,1\na,2\n", "the key \"a\" is there twice"),
+        (
+            "id,count\na,1\na,2\n",
+            "the key of its row 2 is there twice",
+        ),
         ("id,count\na,1,2,3\n", "cannot be read"),
     ];
     for (text, want) in cases {

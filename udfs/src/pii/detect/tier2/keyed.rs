@@ -168,10 +168,20 @@ fn value(text: &[u8], at: usize) -> Option<(usize, usize)> {
         let start = start + escapes + 1;
         return Some((start, start + end.saturating_sub(escapes)));
     }
-    let end = word_end(limit, 0).min(limit.len());
+    let mut end = word_end(limit, 0).min(limit.len());
+    // Outside of a document `CORP\tjones` is an account of a domain, and its `\t` no tab.
+    let document = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['));
+    while !document && begins_account(limit.get(end..).unwrap_or_default()) {
+        end = word_end(limit, end + 2).min(limit.len());
+    }
     // A value that was cut may end inside a character.
     let whole = end < limit.len() || limit.len() == rest.len();
     whole.then_some((start, start + end))
+}
+
+/// Whether what looks like an escape goes on as the name of an account.
+fn begins_account(rest: &[u8]) -> bool {
+    matches!(rest, [b'\\', b'n' | b'r' | b't', next, ..] if next.is_ascii_alphanumeric())
 }
 
 /// Whether a value is about a person: not empty, no flag, no address of a machine.
@@ -196,6 +206,16 @@ mod tests {
     fn keys_tell() {
         let cases: &[(Category, &str, &[&str])] = &[
             (Category::Username, "user=bob action=login", &["bob"]),
+            (
+                Category::Username,
+                "user=CORP\\tjones action=login",
+                &["CORP\\tjones"],
+            ),
+            (
+                Category::Username,
+                "{\"log\":\"user=bob\\nnext\"}",
+                &["bob"],
+            ),
             (
                 Category::Username,
                 "\"userName\": \"b.smith\",",
