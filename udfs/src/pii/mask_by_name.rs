@@ -16,9 +16,7 @@ const DECIMALS: usize = 2;
 /// which nothing may be shown.
 pub(crate) fn push(category: Category, value: &str, out: &mut String) -> bool {
     match category {
-        Category::Person | Category::Address | Category::Organization | Category::DateOfBirth => {
-            return false;
-        }
+        Category::Person | Category::Address | Category::DateOfBirth => return false,
         Category::IpAddress => match value.parse() {
             Ok(IpAddr::V4(address)) => {
                 let [first, second, third, _] = address.octets();
@@ -51,7 +49,8 @@ pub(crate) fn push(category: Category, value: &str, out: &mut String) -> bool {
             }));
         }
         Category::Username => {
-            out.extend(value.chars().next());
+            // Half of an escape would break the text around it.
+            out.extend(value.chars().next().filter(|first| *first != '\\'));
             out.push_str("***");
         }
         _ => {
@@ -85,6 +84,7 @@ mod tests {
                 "40.71, -74.00",
             ),
             (Category::Username, "bob", "b***"),
+            (Category::Username, "\\\\\\\\x", "***"),
             (Category::UkNhs, "943 476 5919", "xxxx5919"),
             (Category::Imei, "490154203237518", "xxxx7518"),
         ];

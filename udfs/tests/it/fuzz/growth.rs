@@ -1,5 +1,5 @@
-//! Time that grows with the length: of texts that repeat a piece, sixteen times as many bytes may
-//! not take much more than sixteen times as long. It measures, so it is part of long runs only.
+//! Time that grows with the length: of texts that repeat a piece, a long one may not take much
+//! longer than as many bytes in short ones. It measures, so it is part of long runs only.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -9,15 +9,15 @@ use super::random::Random;
 use super::seeds::{LINES, PATTERNS, TOKENS};
 use super::{FAULTS_MAX, Run, target};
 
-/// Lengths in bytes; the second is [`TIMES`] times the first.
-const LENGTHS: [usize; 2] = [16_384, 16_384 * TIMES];
+/// The length of a short text in bytes; a long one is [`TIMES`] as long.
+const LENGTH: usize = 16_384;
 /// Long enough that time that is quadratic stands out from what other work of the machine adds.
 const TIMES: usize = 16;
-/// How many times as long the long text may take: it is [`TIMES`] where time is linear, and the
-/// square of that where it is quadratic.
-const RATIO_MAX: f64 = 80.0;
+/// How many times as long a long text may take as [`TIMES`] short ones: 1 where time is linear, and
+/// [`TIMES`] where it is quadratic.
+const RATIO_MAX: f64 = 5.0;
 /// What takes less is not worth a second look.
-const FLOOR: Duration = Duration::from_millis(10);
+const FLOOR: Duration = Duration::from_millis(20);
 
 /// A text of any length: the piece again and again between head and tail.
 #[derive(Debug)]
@@ -74,10 +74,13 @@ fn shape(random: &mut Random) -> Shape {
     }
 }
 
-fn time(call: &Call, case: &Case) -> Duration {
+/// How long `times` calls take.
+fn time(call: &Call, case: &Case, times: usize) -> Duration {
     let (since, before) = (Instant::now(), busy());
-    // What is wrong otherwise is the other test's matter.
-    let _ = call.run(&[case]);
+    for _ in 0..times {
+        // What is wrong otherwise is the other test's matter.
+        let _ = call.run(&[case]);
+    }
     match (before, busy()) {
         (Some(before), Some(after)) => after.saturating_sub(before),
         _ => since.elapsed(),
@@ -92,14 +95,18 @@ fn busy() -> Option<Duration> {
     Some(Duration::from_nanos(nanoseconds))
 }
 
-/// Whether the long text takes far longer, the shortest of four times each.
+/// Whether a long text takes far longer than as many bytes in short ones, each measured four times.
 fn is_steep(call: &Call, shape: &Shape, factor: usize) -> bool {
-    let [short, long] = LENGTHS.map(|length| shape.of_length(length * factor));
+    let short = shape.of_length(LENGTH * factor);
+    let long = shape.of_length(LENGTH * TIMES * factor);
     let (mut first, mut second) = (Duration::MAX, Duration::MAX);
     for _ in 0..4 {
-        first = first.min(time(call, &short));
-        second = second.min(time(call, &long));
-        if second < FLOOR || second.as_secs_f64() < RATIO_MAX * first.as_secs_f64() {
+        second = second.min(time(call, &long, 1));
+        if second < FLOOR {
+            return false;
+        }
+        first = first.min(time(call, &short, TIMES));
+        if second.as_secs_f64() < RATIO_MAX * first.as_secs_f64() {
             return false;
         }
     }

@@ -262,14 +262,11 @@ fn digits(random: &mut Random, text: &str) -> String {
     }
     let at = *random.pick(&places);
     let digit = random.digits(1);
+    let separator = *random.pick(&["-", " ", ".", "/", "\u{2011}", "\u{a0}", ","]);
     match random.below(3) {
         0 => replaced(text, at..at + 1, &digit),
         1 => replaced(text, at..at, &digit),
-        _ => replaced(
-            text,
-            at..at,
-            *random.pick(&["-", " ", ".", "/", "\u{2011}", "\u{a0}", ","]),
-        ),
+        _ => replaced(text, at..at, separator),
     }
 }
 

@@ -223,7 +223,7 @@ fn answer(call: &Call, case: &Case) -> Result<Outcome, Finding> {
         return Ok(alone);
     };
     // Every fourth text stands beside a longer row, with the same literals.
-    if case.text.len() % 4 != 0 {
+    if !case.text.len().is_multiple_of(4) {
         return Ok(Outcome::Answer(alone));
     }
     let neighbour = Case {
@@ -273,7 +273,13 @@ fn check_json(calls: &[Call], case: &Case) -> Result<Vec<u64>, Finding> {
     let features = check_each(calls, case)?;
     let call = &calls[0];
     if let Outcome::Answer(ours) = answer(call, case)? {
-        let theirs = serde_json::from_str::<Value>(&case.text).ok();
+        let theirs = serde_json::from_str::<Value>(&case.text);
+        // A number may have any size (RFC 8259, section 6), which not all readers can tell.
+        let large = |error: &serde_json::Error| error.to_string().contains("out of range");
+        if theirs.as_ref().is_err_and(large) {
+            return Ok(features);
+        }
+        let theirs = theirs.ok();
         let text = ours
             .is_valid(0)
             .then(|| ours.as_string::<i32>().value(0).to_owned());
