@@ -360,7 +360,10 @@ fn check_audit(call: &Call, redacted: &str, case: &Case) -> Result<(), Finding> 
         return Err(Finding::new(call, what));
     }
     if !told && redacted != case.text {
-        return Err(Finding::new(call, "tells of no category and changes the text"));
+        return Err(Finding::new(
+            call,
+            "tells of no category and changes the text",
+        ));
     }
     Ok(())
 }
