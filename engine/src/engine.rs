@@ -9,7 +9,7 @@ use crate::catalog::{Catalog, PublicSchema};
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::context::Contexts;
-use crate::enrichment::Enrichment;
+use crate::enrichment::{Enrichment, StoredTables};
 use crate::error::{Error, Result};
 use crate::pipeline::Pipelines;
 use crate::pipeline::status::PipelineProgress;
@@ -30,6 +30,8 @@ pub struct Engine {
     catalog: Arc<Catalog>,
     pipelines: Arc<Pipelines>,
     commands: Arc<Commands>,
+    /// The tables that enrichment reads.
+    _stored: Arc<dyn StoredTables>,
     /// Looks at what enrichment reads for as long as the engine lives.
     _watch: AbortOnDrop<()>,
 }
@@ -70,7 +72,11 @@ impl Engine {
         );
         let care = config.maintenance.clone();
         let pipelines = Arc::new(pipelines.with_maintenance(care, config.query.timeout));
-        let stored = ReferenceTables::new(Arc::clone(&catalog), &contexts, Arc::clone(&cpu));
+        let stored: Arc<dyn StoredTables> = Arc::new(ReferenceTables::new(
+            Arc::clone(&catalog),
+            &contexts,
+            Arc::clone(&cpu),
+        ));
         let commands = Arc::new(Commands {
             catalog: Arc::clone(&catalog),
             pipelines: Arc::clone(&pipelines),
@@ -97,13 +103,14 @@ impl Engine {
             Arc::new(PublicSchema(Arc::clone(&catalog))),
             Arc::new(system),
         );
-        enrichment.attach(Arc::new(stored)).await;
+        enrichment.attach(&stored).await;
         Ok(Arc::new(Self {
             config,
             contexts,
             catalog,
             pipelines,
             commands,
+            _stored: stored,
             _watch: enrichment.watch(),
         }))
     }

@@ -11,7 +11,7 @@ mod arguments;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use arrow::array::RecordBatch;
@@ -58,8 +58,8 @@ pub struct Enrichment {
     refresh: Duration,
     /// Bytes of one stored table in memory.
     table_max: u64,
-    /// The catalog, once it is open.
-    stored: OnceLock<Arc<dyn StoredTables>>,
+    /// The catalog, once it is open; its sessions hold the enrichment in turn.
+    stored: OnceLock<Weak<dyn StoredTables>>,
     /// Locked while files are looked at: one look at a time.
     items: Mutex<Vec<Item>>,
     present: RwLock<Arc<Present>>,
@@ -190,14 +190,14 @@ impl Enrichment {
     }
 
     /// Loads the tables of the catalog too, from here on. A store that does not answer delays the
-    /// start no longer than [`START_MAX`].
-    pub async fn attach(self: &Arc<Self>, stored: Arc<dyn StoredTables>) {
+    /// start no longer than [`START_MAX`]. The tables are there for as long as the caller keeps them.
+    pub async fn attach(self: &Arc<Self>, stored: &Arc<dyn StoredTables>) {
         let items = self.items.lock().await;
         let stored_item = |item: &Item| matches!(item.status.part.file.place(), Place::Stored(_));
         let any = items.iter().any(stored_item);
         drop(items);
         // There is one catalog in a process.
-        if self.stored.set(stored).is_err() || !any {
+        if self.stored.set(Arc::downgrade(stored)).is_err() || !any {
             return;
         }
         let this = Arc::clone(self);
@@ -205,6 +205,10 @@ impl Enrichment {
         if tokio::time::timeout(START_MAX, looked).await.is_err() {
             warn!("reference tables are still being loaded");
         }
+    }
+
+    fn stored(&self) -> Option<Arc<dyn StoredTables>> {
+        self.stored.get()?.upgrade()
     }
 
     /// What there is now.
@@ -277,7 +281,7 @@ impl Enrichment {
         let file = item.status.part.file.clone();
         let stamp = match file.place() {
             Place::File(path) => stamp(path).await,
-            Place::Stored(name) => match self.stored.get() {
+            Place::Stored(name) => match self.stored() {
                 Some(stored) => version(stored.as_ref(), name).await,
                 None => return false,
             },
@@ -328,7 +332,7 @@ impl Enrichment {
 
     /// The rows of the version of a table.
     async fn rows(&self, stamp: Stamp) -> Result<(Stamp, Content)> {
-        let (Some(stored), Stamp::Version { table, version }) = (self.stored.get(), &stamp) else {
+        let (Some(stored), Stamp::Version { table, version }) = (self.stored(), &stamp) else {
             return Err(Error::internal("a file is no table"));
         };
         let rows = stored

@@ -16,7 +16,9 @@ const DECIMALS: usize = 2;
 /// which nothing may be shown.
 pub(crate) fn push(category: Category, value: &str, out: &mut String) -> bool {
     match category {
-        Category::Person | Category::Address | Category::DateOfBirth => return false,
+        Category::Person | Category::Address | Category::Organization | Category::DateOfBirth => {
+            return false;
+        }
         Category::IpAddress => match value.parse() {
             Ok(IpAddr::V4(address)) => {
                 let [first, second, third, _] = address.octets();
