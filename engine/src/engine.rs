@@ -72,11 +72,8 @@ impl Engine {
         );
         let care = config.maintenance.clone();
         let pipelines = Arc::new(pipelines.with_maintenance(care, config.query.timeout));
-        let stored: Arc<dyn StoredTables> = Arc::new(ReferenceTables::new(
-            Arc::clone(&catalog),
-            &contexts,
-            Arc::clone(&cpu),
-        ));
+        let stored = ReferenceTables::new(Arc::clone(&catalog), &contexts, Arc::clone(&cpu));
+        let stored: Arc<dyn StoredTables> = Arc::new(stored);
         let commands = Arc::new(Commands {
             catalog: Arc::clone(&catalog),
             pipelines: Arc::clone(&pipelines),
