@@ -182,7 +182,7 @@ impl Opening<'_> {
             ),
             (
                 "  redact",
-                "messages and attributes, by the policy \"default\"".to_owned(),
+                "messages, what they held and attributes, by the policy \"default\"".to_owned(),
             ),
         ];
         rows.extend(fixed);
