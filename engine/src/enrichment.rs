@@ -190,7 +190,8 @@ impl Enrichment {
     }
 
     /// Loads the tables of the catalog too, from here on. A store that does not answer delays the
-    /// start no longer than [`START_MAX`]. The tables are there for as long as the caller keeps them.
+    /// start no longer than [`START_MAX`]. The tables are there for as long as the caller keeps
+    /// them.
     pub async fn attach(self: &Arc<Self>, stored: &Arc<dyn StoredTables>) {
         let items = self.items.lock().await;
         let stored_item = |item: &Item| matches!(item.status.part.file.place(), Place::Stored(_));
