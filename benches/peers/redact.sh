@@ -49,8 +49,8 @@ awk '
     printf "%-44s %10s %9s %10s %9s\n", "MB/s on one thread", "clean", "times", "dirty", "times"
     split("redact datafusion duckdb presidio", names, " ")
     title["redact"] = "Sluice, redact"
-    title["datafusion"] = "DataFusion, seven regexp_replace"
-    title["duckdb"] = "DuckDB, seven regexp_replace"
+    title["datafusion"] = "DataFusion, sixteen regexp_replace"
+    title["duckdb"] = "DuckDB, sixteen regexp_replace"
     title["presidio"] = "Presidio, patterns, finding only"
     for (at = 1; at <= 4; at++) {
       name = names[at]
