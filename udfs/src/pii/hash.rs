@@ -1,7 +1,9 @@
 //! Keyed hashes of findings: equal values have equal hashes, and nobody without the key can try
 //! all numbers of a kind until one fits, as with a plain hash.
 
+use datafusion::common::plan_err;
 use datafusion::config::ConfigOptions;
+use datafusion::error::Result;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -23,10 +25,22 @@ impl Hasher {
         Hmac::new_from_slice(key.bytes()).ok().map(Self)
     }
 
-    /// A hasher with the key of the session's policies, where they have one.
-    pub(crate) fn of(config: &ConfigOptions) -> Option<Self> {
-        let policies = config.extensions.get::<Policies>()?;
-        Self::new(policies.key()?)
+    /// A hasher with the key of the session's policies, for `function`.
+    ///
+    /// # Errors
+    /// Where they have none.
+    pub(crate) fn of(function: &str, config: &ConfigOptions) -> Result<Self> {
+        let policies = config.extensions.get::<Policies>();
+        let key = policies.and_then(Policies::key);
+        key.and_then(Self::new).map_or_else(
+            || {
+                plan_err!(
+                    "{function} needs a key, and the configuration has none; set the hash key of \
+                     the policies there"
+                )
+            },
+            Ok,
+        )
     }
 
     /// The hash of `value` as a value of `category`: of its digits alone where it is a number,

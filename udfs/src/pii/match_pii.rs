@@ -10,7 +10,6 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::plan_err;
-use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
@@ -132,7 +131,7 @@ impl ScalarUDFImpl for MatchPii {
             Some(ColumnarValue::Scalar(category)) => wanted(Some(category))?,
             Some(ColumnarValue::Array(_)) => return plan_err!("{NOT_LITERAL}"),
         };
-        let hasher = hasher(&given.config_options)?;
+        let hasher = Hasher::of(self.name(), &given.config_options)?;
         let scalar = given
             .args
             .iter()
@@ -160,25 +159,13 @@ impl ScalarUDFImpl for MatchPii {
         if given.iter().skip(2).any(Expr::any_column_refs) {
             return plan_err!("{NOT_LITERAL}");
         }
-        hasher(context.config_options())?;
+        Hasher::of(self.name(), context.config_options())?;
         Ok(ExprSimplifyResult::Original(given))
     }
 
     fn documentation(&self) -> Option<&Documentation> {
         self.doc()
     }
-}
-
-fn hasher(config: &ConfigOptions) -> Result<Hasher> {
-    Hasher::of(config).map_or_else(
-        || {
-            plan_err!(
-                "match_pii needs a key, and the configuration has none; set the hash key of the \
-                 policies there"
-            )
-        },
-        Ok,
-    )
 }
 
 fn wanted(category: Option<&ScalarValue>) -> Result<Categories> {

@@ -9,7 +9,6 @@ use arrow::array::{ArrayRef, AsArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::plan_err;
-use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
@@ -125,7 +124,7 @@ impl ScalarUDFImpl for PiiToken {
             return plan_err!("{NOT_LITERAL}");
         };
         let category = parse(category)?;
-        let hasher = hasher(&given.config_options)?;
+        let hasher = Hasher::of(self.name(), &given.config_options)?;
         match value {
             ColumnarValue::Array(values) => {
                 tokens(values, category, &hasher).map(ColumnarValue::Array)
@@ -141,25 +140,13 @@ impl ScalarUDFImpl for PiiToken {
         if given.iter().skip(1).any(Expr::any_column_refs) {
             return plan_err!("{NOT_LITERAL}");
         }
-        hasher(context.config_options())?;
+        Hasher::of(self.name(), context.config_options())?;
         Ok(ExprSimplifyResult::Original(given))
     }
 
     fn documentation(&self) -> Option<&Documentation> {
         self.doc()
     }
-}
-
-fn hasher(config: &ConfigOptions) -> Result<Hasher> {
-    Hasher::of(config).map_or_else(
-        || {
-            plan_err!(
-                "pii_token needs a key, and the configuration has none; set the hash key of the \
-                 policies there"
-            )
-        },
-        Ok,
-    )
 }
 
 fn parse(category: &ScalarValue) -> Result<Category> {
