@@ -6,6 +6,7 @@ mod enrichment;
 
 mod redaction;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,8 +62,24 @@ pub struct Server {
     pub tls_cert: PathBuf,
     /// PEM file of the key; empty for no TLS.
     pub tls_key: PathBuf,
+    /// PEM file of the certificates that sign those of clients; empty for none.
+    pub tls_client_ca: PathBuf,
+    /// Every name in a client's certificate is a user's.
+    pub tls_client_users: bool,
     /// A proxy in front does TLS.
     pub insecure_listen: bool,
+    /// The key of tickets and sessions, as a reference; empty for a new one at every start.
+    pub ticket_key: String,
+    /// Where PostgreSQL clients are served.
+    #[serde(deserialize_with = "optional_address")]
+    pub postgres_listen: Option<SocketAddr>,
+    /// Where health and metrics are served.
+    #[serde(deserialize_with = "optional_address")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Users with the verifiers of their passwords, or references to them.
+    pub users: BTreeMap<String, String>,
+    /// API keys by name: their hashes, or references to them.
+    pub api_keys: BTreeMap<String, String>,
 }
 
 /// Queries.
@@ -282,6 +299,20 @@ pub fn parse_size(text: &str) -> Result<ByteSize> {
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_duration(&text).map_err(serde::de::Error::custom)
+}
+
+fn optional_address<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        serde::de::Error::custom(format!(
+            "\"{text}\" is no address such as \"127.0.0.1:9090\""
+        ))
+    })
 }
 
 fn optional_size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ByteSize>, D::Error> {

@@ -1,40 +1,63 @@
-//! Who is calling. Without a token the server is open (and listens on loopback only); with one,
-//! each call presents it, or the bearer that a handshake gave for it. The same look at the headers
-//! finds the caller's session: by the handshake's bearer, else by cookie, else by connection.
+//! Who is calling, found in the headers of each call: a bearer that a handshake gave, the server's
+//! token or an API key, a user with a password, or the name in the client's certificate. The same
+//! look finds the caller's session: by the handshake's bearer, else by cookie, else by connection.
+
+mod presented;
+
+mod admission;
+
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
-use subtle::ConstantTimeEq;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sluice_engine::error::Error;
+use tokio::sync::Semaphore;
+use tonic::Request;
 use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 
+use self::presented::{Presented, cookies};
 use crate::status::{Refusal, Result};
 use crate::ticket::{Purpose, Signer, seconds};
+use crate::users::{Principal, Users};
+
+pub(crate) use self::admission::Admission;
 
 /// The cookie that names a session.
 const COOKIE: &str = "sluice_session";
 /// Seconds a handshake's bearer is good for: drivers shake hands once for each connection and keep
 /// connections in pools.
 const BEARER_SECONDS: u64 = 30 * 24 * 3_600;
+/// Passwords that are verified at the same time; each occupies a core for milliseconds.
+const VERIFIED_AT_A_TIME: usize = 2;
 
-/// Some clients send base64 without padding, others with it.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+/// The connection of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// Names the connection; also the id of the session that begins with it.
+    pub(crate) connection: Uuid,
+    /// Where it comes from.
+    pub(crate) address: IpAddr,
+    /// The name in the client's certificate, which was verified.
+    pub(crate) certificate: Option<Arc<str>>,
+}
 
-/// Decides who may call.
-#[derive(Debug)]
+/// Decides who may call. Clones share all state.
+#[derive(Debug, Clone)]
 pub(crate) struct Gate {
-    token: Option<String>,
+    users: Arc<Users>,
     signer: Signer,
+    /// Whether cookies are kept from connections without TLS.
+    secure: bool,
+    verifying: Arc<Semaphore>,
 }
 
 /// A caller who was let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
+    /// Who he is.
+    pub(crate) principal: Principal,
     /// His session.
     pub(crate) session: Uuid,
     /// How the session was found.
@@ -50,257 +73,188 @@ pub(crate) enum Found {
     Connection,
 }
 
-enum Proof<'a> {
-    Bearer(&'a str),
-    Basic(&'a str),
+/// What one of our own bearers or cookies says.
+enum Sealed {
+    Good(Principal, Uuid),
+    Expired,
+    Foreign,
 }
 
 impl Gate {
-    /// A gate that wants `token`; with `None` an open one.
-    pub(crate) fn new(token: Option<String>, signer: Signer) -> Self {
-        Self { token, signer }
+    /// A gate for `users`; `secure` where all connections have TLS.
+    pub(crate) fn new(users: Arc<Users>, signer: Signer, secure: bool) -> Self {
+        Self {
+            users,
+            signer,
+            secure,
+            verifying: Arc::new(Semaphore::new(VERIFIED_AT_A_TIME)),
+        }
     }
 
-    /// The caller behind the headers of a call that came over `connection`.
+    /// The caller that [`Admission`] found for `request`.
     ///
     /// # Errors
-    /// [`Refusal::Unauthenticated`] when a token is wanted and none, or a wrong one, is presented.
-    pub(crate) fn caller(&self, headers: &MetadataMap, connection: Uuid) -> Result<Caller> {
-        let proof = proof(headers)?;
-        let bearer = match proof {
-            Some(Proof::Bearer(text)) => self.opened(Purpose::Bearer, text),
-            _ => None,
-        };
-        if let Some(session) = bearer {
-            return Ok(Caller {
-                session,
-                found: Found::Presented,
-            });
+    /// Why nobody was let in.
+    pub(crate) fn caller<T>(&self, request: &Request<T>) -> Result<Caller> {
+        match request.extensions().get::<admission::Verdict>() {
+            Some(verdict) => verdict.caller(),
+            None => Err(Error::internal("a call came past the gate").into()),
         }
-        self.check(proof.as_ref())?;
-        Ok(
-            match cookies(headers).find_map(|text| self.opened(Purpose::Cookie, text)) {
-                Some(session) => Caller {
-                    session,
-                    found: Found::Presented,
-                },
-                None => Caller {
-                    session: connection,
-                    found: Found::Connection,
-                },
-            },
-        )
     }
 
-    /// What a handshake with these headers is answered with: a bearer for a session of its own.
+    /// What a handshake is answered with: a bearer for a session of its own.
     ///
     /// # Errors
     /// As [`Gate::caller`].
-    pub(crate) fn handshake(&self, headers: &MetadataMap) -> Result<String> {
-        // The connection gives no session here, so any id will do.
-        self.caller(headers, Uuid::nil())?;
+    pub(crate) fn handshake<T>(&self, request: &Request<T>) -> Result<String> {
+        let caller = self.caller(request)?;
         let expires = seconds() + BEARER_SECONDS;
-        Ok(self.sealed(Purpose::Bearer, Uuid::new_v4(), expires))
+        Ok(self.sealed(Purpose::Bearer, Uuid::new_v4(), &caller.principal, expires))
     }
 
-    /// The `set-cookie` header that gives `session` to its client.
-    pub(crate) fn set_cookie(&self, session: Uuid) -> String {
-        let value = self.sealed(Purpose::Cookie, session, u64::MAX);
-        format!("{COOKIE}={value}; Path=/; HttpOnly")
+    /// The `set-cookie` header that gives the session of `owner` to its client.
+    pub(crate) fn set_cookie(&self, session: Uuid, owner: &Principal) -> String {
+        let value = self.sealed(Purpose::Cookie, session, owner, u64::MAX);
+        let secure = if self.secure { "; Secure" } else { "" };
+        format!("{COOKIE}={value}; Path=/; HttpOnly{secure}")
     }
 
-    fn check(&self, proof: Option<&Proof<'_>>) -> Result<()> {
-        let Some(token) = &self.token else {
-            return Ok(());
-        };
-        let refused = |text: &str| Err(Refusal::Unauthenticated(text.to_owned()));
-        match proof {
-            Some(Proof::Bearer(text)) if same(text, token) => Ok(()),
-            Some(Proof::Bearer(_)) => refused(
-                "the bearer token is wrong or has expired\n\
-                 hint: send the server's token, or connect again with it as the password",
-            ),
-            Some(Proof::Basic(password)) if same(&basic_password(password), token) => Ok(()),
-            Some(Proof::Basic(_)) => {
-                refused("the password is wrong\nhint: the password is the server's token")
+    /// Finds the caller behind the headers of a call.
+    ///
+    /// # Errors
+    /// [`Refusal::Unauthenticated`] when credentials are wanted and none, or wrong ones, are there.
+    async fn admit(&self, headers: &MetadataMap, peer: &Peer) -> Result<Caller> {
+        let presented = Presented::read(headers);
+        let mut expired = false;
+        for text in &presented.bearers {
+            match self.opened(Purpose::Bearer, text) {
+                Sealed::Good(principal, session) => {
+                    return Ok(Caller {
+                        principal,
+                        session,
+                        found: Found::Presented,
+                    });
+                }
+                Sealed::Expired => expired = true,
+                Sealed::Foreign => {}
             }
-            None => refused(
-                "this server wants a token\n\
-                 hint: connect with it as the password of any user, or send the header \
-                 \"authorization: Bearer <token>\"",
-            ),
+        }
+        let principal = self.principal(&presented, expired, peer).await?;
+        let session =
+            cookies(headers, COOKIE).find_map(|text| match self.opened(Purpose::Cookie, text) {
+                Sealed::Good(owner, session) if owner == principal => Some(session),
+                _ => None,
+            });
+        Ok(Caller {
+            principal,
+            session: session.unwrap_or(peer.connection),
+            found: session.map_or(Found::Connection, |_| Found::Presented),
+        })
+    }
+
+    async fn principal(
+        &self,
+        presented: &Presented<'_>,
+        expired: bool,
+        peer: &Peer,
+    ) -> Result<Principal> {
+        if self.users.open() {
+            return Ok(Principal::anonymous());
+        }
+        let mut tokens = presented.bearers.iter().chain(&presented.keys);
+        if let Some(principal) = tokens.find_map(|text| self.users.bearer(text)) {
+            return Ok(principal);
+        }
+        for (user, password) in &presented.passwords {
+            if let Some(principal) = self.password(user, password, peer).await? {
+                return Ok(principal);
+            }
+        }
+        let certificate = peer.certificate.as_deref();
+        let certified = certificate.and_then(|name| self.users.certificate(name));
+        match (presented.wrong(expired), certified) {
+            (None, Some(principal)) => Ok(principal),
+            (None, None) => Err(wanted(certificate.is_some())),
+            (Some(wrong), _) => {
+                // Whoever guesses waits; an honest program whose bearer ran out does not.
+                if !expired {
+                    self.users.refused(peer.address).await;
+                }
+                Err(Refusal::Unauthenticated(wrong.to_owned()))
+            }
         }
     }
 
-    fn sealed(&self, purpose: Purpose, session: Uuid, expires: u64) -> String {
+    /// Verifies a password where that costs computing on a thread of its own, few at a time.
+    async fn password(&self, user: &str, password: &str, peer: &Peer) -> Result<Option<Principal>> {
+        if let Some(known) = self.users.recall(user, password) {
+            return Ok(known);
+        }
+        if self.users.guessing(peer.address) {
+            return Err(
+                Error::limit("too many wrong passwords come from this address")
+                    .hint("try again in a few seconds")
+                    .into(),
+            );
+        }
+        let verifying = Arc::clone(&self.verifying).acquire_owned().await;
+        let (users, user, password) = (
+            Arc::clone(&self.users),
+            user.to_owned(),
+            password.to_owned(),
+        );
+        let verified = tokio::task::spawn_blocking(move || {
+            let _few = verifying;
+            users.password(&user, &password)
+        });
+        let fault = |error| Error::internal("a password could not be verified").source(error);
+        Ok(verified.await.map_err(fault)?)
+    }
+
+    fn sealed(&self, purpose: Purpose, session: Uuid, owner: &Principal, expires: u64) -> String {
         let mut payload = session.as_bytes().to_vec();
         payload.extend_from_slice(&expires.to_be_bytes());
+        payload.extend_from_slice(&self.users.fingerprint(owner.name()).unwrap_or_default());
+        payload.extend_from_slice(owner.name().as_bytes());
         URL_SAFE_NO_PAD.encode(self.signer.seal(purpose, &payload))
     }
 
-    /// The session in `text`, if we made it for `purpose` and it has not expired.
-    fn opened(&self, purpose: Purpose, text: &str) -> Option<Uuid> {
+    /// What `text` says, if we made it for `purpose` and its owner's credentials are the same.
+    fn opened(&self, purpose: Purpose, text: &str) -> Sealed {
+        self.read(purpose, text).unwrap_or(Sealed::Foreign)
+    }
+
+    fn read(&self, purpose: Purpose, text: &str) -> Option<Sealed> {
         let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (session, expires) = self
-            .signer
-            .open(purpose, &sealed)?
-            .split_first_chunk::<16>()?;
-        let expires = u64::from_be_bytes(expires.try_into().ok()?);
-        (expires >= seconds()).then(|| Uuid::from_bytes(*session))
+        let payload = self.signer.open(purpose, &sealed)?;
+        let (session, rest) = payload.split_first_chunk::<16>()?;
+        let (expires, rest) = rest.split_first_chunk::<8>()?;
+        let (fingerprint, name) = rest.split_first_chunk::<8>()?;
+        let name = std::str::from_utf8(name).ok()?;
+        if u64::from_be_bytes(*expires) < seconds()
+            || self.users.fingerprint(name) != Some(*fingerprint)
+        {
+            return Some(Sealed::Expired);
+        }
+        Some(Sealed::Good(
+            Principal::of(name),
+            Uuid::from_bytes(*session),
+        ))
     }
 }
 
-fn proof(headers: &MetadataMap) -> Result<Option<Proof<'_>>> {
-    let Some(value) = headers.get("authorization") else {
-        return Ok(None);
+/// What a client that presents nothing is told.
+fn wanted(certified: bool) -> Refusal {
+    let text = if certified {
+        "the name in the client's certificate is no user of this server\n\
+         hint: it takes an entry in `server.users`, or a password, token or API key beside it"
+    } else {
+        "this server wants credentials\n\
+         hint: connect with a user and password (the server's token is the password of any user), \
+         or send the header \"authorization: Bearer <token or API key>\""
     };
-    let text = value.to_str().unwrap_or_default();
-    let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
-    match scheme {
-        _ if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(Proof::Bearer(rest.trim()))),
-        _ if scheme.eq_ignore_ascii_case("basic") => Ok(Some(Proof::Basic(rest.trim()))),
-        _ => Err(Refusal::Unauthenticated(
-            "the authorization header is neither Basic nor Bearer".to_owned(),
-        )),
-    }
-}
-
-/// The password in the value of a Basic header; empty when it cannot be read.
-fn basic_password(text: &str) -> String {
-    let decoded = LENIENT
-        .decode(text)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok());
-    let password = decoded
-        .as_deref()
-        .and_then(|pair| pair.split_once(':'))
-        .map(|(_, p)| p);
-    password.unwrap_or_default().to_owned()
-}
-
-fn cookies(headers: &MetadataMap) -> impl Iterator<Item = &str> {
-    let lines = headers
-        .get_all("cookie")
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(';')).filter_map(|pair| {
-        let (name, value) = pair.trim().split_once('=')?;
-        (name == COOKIE).then(|| value.trim_matches('"'))
-    })
-}
-
-fn same(one: &str, other: &str) -> bool {
-    one.as_bytes().ct_eq(other.as_bytes()).into()
+    Refusal::Unauthenticated(text.to_owned())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TOKEN: &str = "s3cret:with:colons";
-
-    fn gate(token: Option<&str>) -> Gate {
-        Gate::new(token.map(str::to_owned), Signer::new())
-    }
-
-    fn headers(pairs: &[(&'static str, &str)]) -> MetadataMap {
-        let mut map = MetadataMap::new();
-        for (name, value) in pairs {
-            map.append(*name, value.parse().unwrap());
-        }
-        map
-    }
-
-    fn allowed(gate: &Gate, authorization: &str) -> bool {
-        gate.caller(&headers(&[("authorization", authorization)]), Uuid::nil())
-            .is_ok()
-    }
-
-    #[test]
-    fn an_open_gate_lets_everyone_in_by_connection() {
-        let connection = Uuid::new_v4();
-        let caller = gate(None).caller(&headers(&[]), connection).unwrap();
-        assert_eq!(
-            caller,
-            Caller {
-                session: connection,
-                found: Found::Connection
-            }
-        );
-        assert!(allowed(&gate(None), "Bearer of nothing"));
-    }
-
-    #[test]
-    fn a_token_is_accepted_in_every_shape_drivers_send() {
-        let gate = gate(Some(TOKEN));
-        assert!(allowed(&gate, &format!("Bearer {TOKEN}")));
-        assert!(allowed(&gate, &format!("bearer  {TOKEN}")));
-        for user in ["", "a", "ab", "abc"] {
-            let padded = LENIENT.encode(format!("{user}:{TOKEN}"));
-            assert!(allowed(&gate, &format!("Basic {padded}")), "{padded}");
-            assert!(allowed(
-                &gate,
-                &format!("Basic {}", padded.trim_end_matches('='))
-            ));
-        }
-    }
-
-    #[test]
-    fn whatever_is_not_the_token_is_refused() {
-        let gate = gate(Some(TOKEN));
-        assert!(gate.caller(&headers(&[]), Uuid::nil()).is_err());
-        for wrong in [
-            "Bearer",
-            "Bearer s3cret",
-            "Basic",
-            "Basic ???",
-            "Basic YWI6Yw",
-            "Digest x",
-        ] {
-            assert!(!allowed(&gate, wrong), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_handshake_gives_each_client_a_bearer_and_a_session_of_its_own() {
-        let gate = gate(Some(TOKEN));
-        let token = headers(&[("authorization", &format!("Bearer {TOKEN}"))]);
-        let session = |bearer: &str| {
-            let headers = headers(&[("authorization", &format!("Bearer {bearer}"))]);
-            gate.caller(&headers, Uuid::nil()).unwrap()
-        };
-        let (one, two) = (
-            gate.handshake(&token).unwrap(),
-            gate.handshake(&token).unwrap(),
-        );
-        assert_eq!(session(&one).found, Found::Presented);
-        assert_eq!(session(&one), session(&one));
-        assert_ne!(session(&one), session(&two));
-        assert!(gate.handshake(&headers(&[])).is_err());
-        let expired = gate.sealed(Purpose::Bearer, Uuid::new_v4(), seconds() - 1);
-        assert!(!allowed(&gate, &format!("Bearer {expired}")));
-    }
-
-    #[test]
-    fn a_cookie_brings_the_session_back_and_a_forged_one_does_not() {
-        let gate = gate(None);
-        let session = Uuid::new_v4();
-        let set = gate.set_cookie(session);
-        let sent = format!("other=1; {}", set.split(';').next().unwrap());
-        let caller = gate
-            .caller(&headers(&[("cookie", &sent)]), Uuid::nil())
-            .unwrap();
-        assert_eq!(
-            caller,
-            Caller {
-                session,
-                found: Found::Presented
-            }
-        );
-        let forged = sent.replace("sluice_session=", "sluice_session=A");
-        let caller = gate
-            .caller(&headers(&[("cookie", &forged)]), Uuid::nil())
-            .unwrap();
-        assert_eq!(caller.found, Found::Connection);
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! The front door of Sluice: a Flight SQL server, and the `sluice` command.
 //!
-//! A statement walks through this crate so: [`server`] accepts a connection; `auth` and `sessions`
-//! say whose call it is; `service` plans the statement and gives a signed `ticket` for it, or runs
+//! A statement walks through this crate so: [`server`] accepts a connection; `users`, `auth`
+//! and `sessions` say whose call it is; `service` plans the statement and gives a signed `ticket` for it, or runs
 //! it when it has an effect; redeeming the ticket starts the query, whose rows leave through
 //! `schema` and `stream`. Failures leave through `status`.
 //!
@@ -15,6 +15,8 @@ mod stream;
 
 mod handles;
 mod ticket;
+
+mod users;
 
 mod auth;
 mod sessions;

@@ -1,9 +1,10 @@
 //! Listening: who may be listened to, TLS, limits of the protocol, and an end that lets calls
 //! finish.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,8 +24,11 @@ use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use crate::auth::{Admission, Gate, Peer};
 use crate::service::Service;
-use crate::sessions::{ConnectionId, Sessions};
+use crate::sessions::Sessions;
+use crate::ticket::Signer;
+use crate::users::Users;
 
 /// Largest message a client may send: parameters and long statements.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
@@ -40,16 +44,58 @@ const DRAIN: Duration = Duration::from_secs(3);
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 /// How the server listens.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ServerOptions {
     /// The address; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// What callers must present; `None` lets everyone in.
+    /// What callers may present, of whatever name.
     pub token: Option<String>,
+    /// Verifiers of passwords by user, as `sluice hash-password` makes them.
+    pub users: BTreeMap<String, String>,
+    /// Hashes of API keys by name, as `sluice hash-password` makes them.
+    pub api_keys: BTreeMap<String, String>,
     /// PEM files of the certificate chain and of its key.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// PEM file of the certificates that sign those which clients then must present.
+    pub tls_client_ca: Option<PathBuf>,
+    /// Every name in a client's certificate is a user's, not only those in `users`.
+    pub tls_client_users: bool,
     /// A proxy in front does TLS, so that an address beyond loopback needs none here.
     pub insecure_listen: bool,
+    /// The key of tickets and sessions, which replicas share; `None` makes a new one.
+    pub ticket_key: Option<String>,
+    /// Where PostgreSQL clients are served.
+    pub postgres_listen: Option<SocketAddr>,
+    /// Where health and metrics are served.
+    pub metrics_listen: Option<SocketAddr>,
+}
+
+impl Default for ServerOptions {
+    /// A free port of loopback, open to every program of the machine.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            token: None,
+            users: BTreeMap::new(),
+            api_keys: BTreeMap::new(),
+            tls: None,
+            tls_client_ca: None,
+            tls_client_users: false,
+            insecure_listen: false,
+            ticket_key: None,
+            postgres_listen: None,
+            metrics_listen: None,
+        }
+    }
+}
+
+impl fmt::Debug for ServerOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerOptions")
+            .field("listen", &self.listen)
+            .field("tls", &self.tls)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A server that accepts connections. Dropping it ends it at once.
@@ -129,9 +175,19 @@ pub async fn serve(
     let address = listener.local_addr().map_err(|error| {
         Error::unavailable(format!("cannot listen on {listen}: {error}")).source(error)
     })?;
-    let service = Service::new(engine, options.token);
+    let users = Users::new(
+        options.token.as_deref(),
+        &options.users,
+        &options.api_keys,
+        options.tls_client_users,
+        options.ticket_key.as_deref(),
+    )?;
+    let signer = Signer::new();
+    let gate = Gate::new(Arc::new(users), signer.clone(), secure);
+    let service = Service::new(engine, gate.clone(), signer);
     let incoming = connections(listener, service.sessions());
     let service = FlightServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let service = Admission::new(gate, service);
     let signal = shutdown.clone().cancelled_owned();
     let serving = server
         .add_service(service)
@@ -203,9 +259,9 @@ fn connections(
     sessions: Arc<Sessions>,
 ) -> impl Stream<Item = io::Result<Connection>> {
     stream::unfold((listener, sessions), |(listener, sessions)| async move {
-        let socket = loop {
+        let (socket, address) = loop {
             match listener.accept().await {
-                Ok((socket, _)) => break socket,
+                Ok(accepted) => break accepted,
                 Err(error) => {
                     warn!(%error, "connection refused");
                     tokio::time::sleep(ACCEPT_REST).await;
@@ -214,10 +270,14 @@ fn connections(
         };
         // Without it small answers wait for more to send; a socket that refuses is only slower.
         let _slower = socket.set_nodelay(true);
-        let id = Uuid::new_v4();
+        let peer = Peer {
+            connection: Uuid::new_v4(),
+            address: address.ip(),
+            certificate: None,
+        };
         let connection = Connection {
             socket,
-            id,
+            peer,
             sessions: Arc::clone(&sessions),
         };
         Some((Ok(connection), (listener, sessions)))
@@ -227,21 +287,21 @@ fn connections(
 /// One client's socket; its session ends with it.
 struct Connection {
     socket: TcpStream,
-    id: Uuid,
+    peer: Peer,
     sessions: Arc<Sessions>,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.sessions.disconnected(self.id);
+        self.sessions.disconnected(self.peer.connection);
     }
 }
 
 impl Connected for Connection {
-    type ConnectInfo = ConnectionId;
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> ConnectionId {
-        ConnectionId(self.id)
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
     }
 }
 

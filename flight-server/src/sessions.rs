@@ -12,6 +12,7 @@ use sluice_engine::session::Session;
 use uuid::Uuid;
 
 use crate::handles::Shelf;
+use crate::users::Principal;
 
 /// Sessions at a time; more clients than that push out the one unused for longest.
 const SESSIONS_MAX: usize = 4_096;
@@ -28,6 +29,7 @@ pub(crate) struct Sessions {
 #[derive(Debug, Clone)]
 struct Opened {
     session: Session,
+    owner: Principal,
     /// The client knows its id beyond the connection.
     kept: Arc<AtomicBool>,
 }
@@ -41,14 +43,22 @@ impl Sessions {
         }
     }
 
-    /// The session `id`, made if there is none.
-    pub(crate) fn get(&self, id: Uuid) -> Session {
-        self.opened(id).session
+    /// The session `id` with its id, made if there is none. Another one of `owner`'s own, when it
+    /// is somebody else's: a proxy may send the calls of several over one connection.
+    pub(crate) fn get(&self, id: Uuid, owner: &Principal) -> (Uuid, Session) {
+        let opened = self.opened(id, owner);
+        if opened.owner == *owner {
+            return (id, opened.session);
+        }
+        let own = owner.own(id);
+        (own, self.opened(own, owner).session)
     }
 
-    /// As [`Sessions::get`]; the session then outlives its connection.
+    /// The session `id` then outlives its connection.
     pub(crate) fn keep(&self, id: Uuid) {
-        self.opened(id).kept.store(true, Ordering::Relaxed);
+        if let Some(opened) = self.open.get(id) {
+            opened.kept.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Ends the session `id`. Returns whether there was one.
@@ -67,14 +77,11 @@ impl Sessions {
         }
     }
 
-    fn opened(&self, id: Uuid) -> Opened {
+    fn opened(&self, id: Uuid, owner: &Principal) -> Opened {
         self.open.get_or_put(id, || Opened {
             session: self.engine.session(Authority::Network),
+            owner: owner.clone(),
             kept: Arc::default(),
         })
     }
 }
-
-/// Names the connection of a call; also the id of the session that begins with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ConnectionId(pub(crate) Uuid);

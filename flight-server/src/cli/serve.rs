@@ -1,5 +1,6 @@
 //! `sluice serve`: the server, from its settings to its orderly end.
 
+use std::collections::BTreeMap;
 use std::future::ready;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use sluice_engine::authority::Authority;
 use sluice_engine::config::{Config, Server};
 use sluice_engine::engine::Engine;
 use sluice_engine::error::{Error, Result};
+use sluice_engine::secret;
 use sluice_engine::session::Session;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +31,9 @@ use crate::server::{self, Running, ServerOptions};
 
 /// What pipelines and calls get to finish; whoever sent SIGTERM may kill after ten seconds.
 const END_MAX: Duration = Duration::from_secs(9);
+
+/// Characters of the shortest key of tickets; shorter ones are guessed.
+const TICKET_KEY_MIN: usize = 32;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -212,5 +217,36 @@ fn options(server: &Server) -> Result<ServerOptions> {
         token,
         tls,
         insecure_listen: server.insecure_listen,
+        users: resolved("server.users", &server.users)?,
+        api_keys: resolved("server.api_keys", &server.api_keys)?,
+        tls_client_ca: given(&server.tls_client_ca),
+        tls_client_users: server.tls_client_users,
+        ticket_key: ticket_key(&server.ticket_key)?,
+        postgres_listen: server.postgres_listen,
+        metrics_listen: server.metrics_listen,
     })
+}
+
+/// Entries of a section with what their references refer to.
+fn resolved(section: &str, entries: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+    let resolved = entries.iter().map(|(name, text)| {
+        let text = secret::resolve(&format!("{section}.{name}"), text)?;
+        Ok((name.clone(), text))
+    });
+    resolved.collect()
+}
+
+/// The key of tickets that `reference` refers to; `None` for an empty reference.
+fn ticket_key(reference: &str) -> Result<Option<String>> {
+    const OPTION: &str = "server.ticket_key";
+    if reference.is_empty() {
+        return Ok(None);
+    }
+    secret::check(OPTION, reference)?;
+    let key = secret::resolve(OPTION, reference)?;
+    if key.chars().count() < TICKET_KEY_MIN {
+        let text = format!("`{OPTION}` has less than {TICKET_KEY_MIN} characters");
+        return Err(Error::user(text).hint("`openssl rand -base64 48` makes one"));
+    }
+    Ok(Some(key))
 }

@@ -74,9 +74,7 @@ pub async fn run(args: DemoArgs) -> Result<()> {
     let shutdown = CancellationToken::new();
     let options = ServerOptions {
         listen: usable_address(args.listen),
-        token: None,
-        tls: None,
-        insecure_listen: false,
+        ..ServerOptions::default()
     };
     let server = serve(Arc::clone(&engine), options, shutdown.clone()).await?;
     let url = server.url();

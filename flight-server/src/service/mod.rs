@@ -48,10 +48,11 @@ use uuid::Uuid;
 
 use crate::auth::{Found, Gate};
 use crate::handles::Shelf;
-use crate::sessions::{ConnectionId, Sessions};
+use crate::sessions::Sessions;
 use crate::status::{Refusal, Result};
 use crate::stream::{self as rows, Messages};
 use crate::ticket::Signer;
+use crate::users::Principal;
 
 /// Plans kept between the flight info that made them and the call that redeems its ticket.
 const PLANS_MAX: usize = 1_024;
@@ -79,6 +80,7 @@ pub(crate) struct Rooms {
 /// One call's caller.
 #[derive(Debug)]
 struct Call {
+    principal: Principal,
     session_id: Uuid,
     session: Session,
     cookie: Option<String>,
@@ -93,11 +95,10 @@ impl Deref for Service {
 }
 
 impl Service {
-    /// A service over `engine`; `token` is what callers must present.
-    pub(crate) fn new(engine: Arc<Engine>, token: Option<String>) -> Self {
-        let signer = Signer::new();
+    /// A service over `engine` for callers whom `gate` lets in.
+    pub(crate) fn new(engine: Arc<Engine>, gate: Gate, signer: Signer) -> Self {
         Self(Arc::new(Rooms {
-            gate: Gate::new(token, signer.clone()),
+            gate,
             signer,
             sessions: Arc::new(Sessions::new(engine)),
             plans: Shelf::new(PLANS_MAX, PLAN_IDLE),
@@ -111,21 +112,18 @@ impl Service {
     }
 
     fn call<T>(&self, request: &Request<T>) -> Result<Call> {
-        let connection = request
-            .extensions()
-            .get::<ConnectionId>()
-            .map_or_else(Uuid::new_v4, |c| c.0);
-        let caller = self.gate.caller(request.metadata(), connection)?;
-        let session = self.sessions.get(caller.session);
+        let caller = self.gate.caller(request)?;
+        let (session_id, session) = self.sessions.get(caller.session, &caller.principal);
         let cookie = match caller.found {
-            Found::Presented => {
-                self.sessions.keep(caller.session);
+            Found::Presented if session_id == caller.session => {
+                self.sessions.keep(session_id);
                 None
             }
-            Found::Connection => Some(self.gate.set_cookie(caller.session)),
+            _ => Some(self.gate.set_cookie(session_id, &caller.principal)),
         };
         Ok(Call {
-            session_id: caller.session,
+            principal: caller.principal,
+            session_id,
             session,
             cookie,
         })
@@ -229,7 +227,7 @@ impl FlightService for Service {
         &self,
         request: Request<Streaming<HandshakeRequest>>,
     ) -> Result<Response<Self::HandshakeStream>, Status> {
-        let bearer = self.gate.handshake(request.metadata())?;
+        let bearer = self.gate.handshake(&request)?;
         let greeting = stream::once(async { Ok(HandshakeResponse::default()) });
         // Some clients read the answer before they end their side, others after.
         let rest = request.into_inner().filter_map(|_| async { None });

@@ -7,7 +7,6 @@ mod prepared;
 mod statements;
 mod streams;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -35,12 +34,7 @@ struct Served {
 }
 
 fn options() -> ServerOptions {
-    ServerOptions {
-        listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
-        token: None,
-        tls: None,
-        insecure_listen: false,
-    }
+    ServerOptions::default()
 }
 
 impl Served {

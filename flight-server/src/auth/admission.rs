@@ -1,0 +1,80 @@
+//! The step before the service: each call is looked at once, off the service's own path, because a
+//! password may take time to verify; what was found goes with the call.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use sluice_engine::error::Error;
+use tonic::body::Body;
+use tonic::codegen::{BoxFuture, Service, http};
+use tonic::metadata::MetadataMap;
+use tonic::server::NamedService;
+
+use super::{Caller, Gate, Peer};
+use crate::status::{Refusal, Result};
+
+/// What was found about the caller.
+#[derive(Debug, Clone)]
+pub(super) struct Verdict(Arc<Result<Caller>>);
+
+impl Verdict {
+    /// The caller.
+    ///
+    /// # Errors
+    /// Why he was not let in.
+    pub(super) fn caller(&self) -> Result<Caller> {
+        match &*self.0 {
+            Ok(caller) => Ok(caller.clone()),
+            Err(Refusal::Unauthenticated(text)) => Err(Refusal::Unauthenticated(text.clone())),
+            Err(other) => Err(Error::limit(other.to_string()).into()),
+        }
+    }
+}
+
+/// A service whose calls carry what was found about their callers.
+#[derive(Debug, Clone)]
+pub(crate) struct Admission<S> {
+    gate: Gate,
+    service: S,
+}
+
+impl<S> Admission<S> {
+    /// `service` behind `gate`.
+    pub(crate) fn new(gate: Gate, service: S) -> Self {
+        Self { gate, service }
+    }
+}
+
+impl<S: NamedService> NamedService for Admission<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S> Service<http::Request<Body>> for Admission<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = BoxFuture<S::Response, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let gate = self.gate.clone();
+        // The clone takes the place of the one that said it was ready.
+        let clone = self.service.clone();
+        let mut service = std::mem::replace(&mut self.service, clone);
+        Box::pin(async move {
+            if let Some(peer) = request.extensions().get::<Peer>().cloned() {
+                let headers = MetadataMap::from_headers(request.headers().clone());
+                let verdict = gate.admit(&headers, &peer).await;
+                request.extensions_mut().insert(Verdict(Arc::new(verdict)));
+            }
+            service.call(request).await
+        })
+    }
+}
