@@ -6,6 +6,7 @@
 //! statement, so a statement sees one version of a table for its whole life.
 
 mod functions;
+mod staging;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ use crate::statement::{self, Statement};
 use crate::store::{Definitions, Store, StoredPipeline, StoredTable};
 use crate::stream_table::StreamTable;
 use crate::table::Table;
+
+pub use staging::{Former, Staged};
 
 /// What a name stands for.
 #[derive(Debug, Clone)]
@@ -87,6 +90,7 @@ impl Catalog {
     /// When they cannot be read.
     pub fn open(store: Store, formats: Plugin, planner: SessionState) -> Result<Self> {
         let definitions = store.definitions()?;
+        staging::sweep(&store, &definitions);
         let opened = definitions
             .tables
             .keys()
@@ -340,8 +344,11 @@ impl Catalog {
             return Err(wrong());
         };
         let location = match &stored.location {
+            folder if stored.managed => {
+                let folder = folder.as_deref().unwrap_or(name);
+                self.store.table_folder(folder).display().to_string()
+            }
             Some(location) => location.clone(),
-            None if stored.managed => self.store.table_folder(name).display().to_string(),
             None => absolute(&create.location)?,
         };
         let options = create.options.iter().map(|(key, value)| {
@@ -431,12 +438,8 @@ impl Catalog {
 
 /// A name becomes a folder's name.
 fn check_name(name: &str) -> Result<()> {
-    let fits = !name.is_empty()
-        && name.len() <= 128
-        && name
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '$'));
-    if fits {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '$');
+    if (1..=128).contains(&name.len()) && name.chars().all(fits) {
         return Ok(());
     }
     Err(
@@ -450,12 +453,8 @@ fn absolute(location: &str) -> Result<String> {
     if !Catalog::is_local(location) || url::Url::parse(location).is_ok() {
         return Ok(location.to_owned());
     }
-    let path = std::path::absolute(Path::new(location)).map_err(|error| {
-        Error::new(
-            Kind::User,
-            format!("\"{location}\" is not a location: {error}"),
-        )
-    })?;
+    let path = std::path::absolute(Path::new(location))
+        .map_err(|error| Error::user(format!("\"{location}\" is not a location: {error}")))?;
     let shown = path.display().to_string();
     // A trailing slash tells DataFusion that this is a folder.
     Ok(if location.ends_with('/') && !shown.ends_with('/') {

@@ -114,6 +114,20 @@ impl Contexts {
         SessionContext::new_with_state(self.state(SessionConfig::new()))
     }
 
+    /// A session of a user that finds `public` in the place of the tables of users.
+    #[must_use]
+    pub fn session_over(&self, public: Arc<dyn SchemaProvider>) -> SessionContext {
+        let catalogs = MemoryCatalogProviderList::new();
+        let present = self.catalogs.catalog(CATALOG);
+        if let Some(system) = present.and_then(|catalog| catalog.schema(SYSTEM)) {
+            let catalog = Arc::new(Schemas { public, system });
+            catalogs.register_catalog(CATALOG.to_owned(), catalog);
+        }
+        let state = self.state(SessionConfig::new());
+        let builder = SessionStateBuilder::new_from_existing(state);
+        SessionContext::new_with_state(builder.with_catalog_list(Arc::new(catalogs)).build())
+    }
+
     /// A session whose plans run in one piece, so that rows keep their order.
     #[must_use]
     pub fn in_order(&self) -> SessionContext {

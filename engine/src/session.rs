@@ -7,6 +7,9 @@
 mod permission;
 mod prepared;
 
+mod ingest;
+mod pins;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,9 +33,12 @@ use crate::insert::{self, align};
 use crate::pipeline::carry::{carry, stream_of};
 use crate::plan;
 use crate::query::QueryStream;
+use crate::runtime::Cpu;
 use crate::statement::{self, Statement};
 use crate::table::Append;
 
+pub use ingest::{IfExists, IfMissing, Ingest};
+pub use pins::Pins;
 pub use prepared::Prepared;
 use prepared::{Into, Work};
 
@@ -91,6 +97,12 @@ impl Session {
     #[must_use]
     pub fn context(&self) -> &SessionContext {
         &self.context
+    }
+
+    /// Where its queries run, and where what is done to their rows should.
+    #[must_use]
+    pub fn cpu(&self) -> &Arc<Cpu> {
+        &self.commands.cpu
     }
 
     /// Parses and plans exactly one statement; runs nothing.

@@ -37,7 +37,8 @@ pub struct StoredTable {
     pub sql: String,
     /// Its data lives in the data directory and goes with `DROP TABLE`.
     pub managed: bool,
-    /// Where it is, made absolute; `None` for managed tables, which move with the data directory.
+    /// Where it is, made absolute. Managed tables move with the data directory: theirs is the name
+    /// of a folder in it, where that is not the table's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
 }

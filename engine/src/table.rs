@@ -189,6 +189,12 @@ pub trait Table: Send + Sync + fmt::Debug {
     /// When the table cannot be read.
     async fn version(&self) -> Result<u64>;
 
+    /// The version that `provider`, which this table gave, reads; `None` where versions have no
+    /// numbers or somebody else gave it.
+    fn version_of(&self, _provider: &dyn TableProvider) -> Option<u64> {
+        None
+    }
+
     /// The table as it was at `version`.
     ///
     /// # Errors

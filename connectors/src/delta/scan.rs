@@ -20,6 +20,7 @@ use super::store::Store;
 pub(super) struct Version {
     scan: DeltaScanNext,
     library: deltalake::DeltaTable,
+    number: u64,
 }
 
 impl Version {
@@ -31,7 +32,13 @@ impl Version {
         Ok(Self {
             scan: scan(state)?,
             library: store.library(),
+            number: state.version(),
         })
+    }
+
+    /// Its number.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 }
 

@@ -22,7 +22,7 @@ use super::partition_columns::PartitionColumns;
 use super::reader::Reader;
 use super::store::Store;
 use super::write::{Files, Target, discard, write};
-use super::{amend, checkpoint};
+use super::{amend, checkpoint, scan};
 
 /// A stored table. Clones of the handle are not needed: all methods may run at once.
 #[derive(Debug)]
@@ -184,6 +184,11 @@ impl Table for DeltaTable {
 
     async fn version(&self) -> Result<u64> {
         Ok(self.reader.outline(&self.store).await?.version())
+    }
+
+    fn version_of(&self, provider: &dyn TableProvider) -> Option<u64> {
+        let version = provider.as_any().downcast_ref::<scan::Version>()?;
+        Some(version.number())
     }
 
     async fn provider_at(&self, version: u64) -> Result<Arc<dyn TableProvider>> {

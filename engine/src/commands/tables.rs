@@ -87,9 +87,6 @@ impl Commands {
         if !create.constraints.is_empty() || !create.column_defaults.is_empty() {
             return Err(no_constraints());
         }
-        let format = self.default_table.ok_or_else(|| {
-            Error::unsupported("this build has no kind of table for CREATE TABLE")
-        })?;
         let schema = create.name.schema();
         if schema.is_some_and(|schema| schema != PUBLIC) {
             return Err(
@@ -98,8 +95,7 @@ impl Commands {
             );
         }
         let name = create.name.table().to_owned();
-        let quoted = quote(&name);
-        let sql = format!("CREATE EXTERNAL TABLE {quoted} STORED AS {format} LOCATION '{name}'");
+        let sql = self.managed_table_sql(&name)?;
         let schema = Some(Arc::new(columns(&create.input)));
         let if_not_exists = create.if_not_exists;
         let new = NewTable {
@@ -149,15 +145,38 @@ impl Commands {
 
     pub(super) async fn drop_table(&self, name: &ObjectName, if_exists: bool) -> Result<()> {
         let name = table_name(name)?;
+        self.check_unused(&name)?;
+        self.catalog.remove(&name, if_exists).await.map(|_| ())
+    }
+
+    /// Whether the data of `name` may go.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Conflict`] naming the pipeline that reads or writes it.
+    pub(crate) fn check_unused(&self, name: &str) -> Result<()> {
         for (pipeline, stored) in self.catalog.pipelines() {
-            if uses(&stored.sql, &name)? {
+            if uses(&stored.sql, name)? {
                 return Err(
                     Error::conflict(format!("pipeline \"{pipeline}\" uses \"{name}\""))
                         .hint(format!("DROP PIPELINE {} first", quote(&pipeline))),
                 );
             }
         }
-        self.catalog.remove(&name, if_exists).await.map(|_| ())
+        Ok(())
+    }
+
+    /// What defines a table `name` of the kind that `CREATE TABLE` makes.
+    ///
+    /// # Errors
+    /// When there is no such kind.
+    pub(crate) fn managed_table_sql(&self, name: &str) -> Result<String> {
+        let format = self.default_table.ok_or_else(|| {
+            Error::unsupported("this build has no kind of table for CREATE TABLE")
+        })?;
+        let quoted = quote(name);
+        Ok(format!(
+            "CREATE EXTERNAL TABLE {quoted} STORED AS {format} LOCATION '{name}'"
+        ))
     }
 }
 
