@@ -1,9 +1,9 @@
 //! The front door of Sluice: a Flight SQL server, and the `sluice` command.
 //!
-//! A statement walks through this crate so: [`server`] accepts a connection; `users`, `auth`
-//! and `sessions` say whose call it is; `service` plans the statement and gives a signed `ticket` for it, or runs
-//! it when it has an effect; redeeming the ticket starts the query, whose rows leave through
-//! `schema` and `stream`. Failures leave through `status`.
+//! A statement walks through this crate so: [`server`] accepts a connection; `users`, `auth` and
+//! `sessions` say whose call it is; `service` plans the statement and gives a signed `ticket` for
+//! it, or runs it when it has an effect; redeeming the ticket starts the query, which `queries`
+//! lists and whose rows leave through `schema` and `stream`. Failures leave through `status`.
 //!
 //! Modules import each other left to right in the order of the list below.
 
@@ -11,9 +11,11 @@ mod status;
 
 mod schema;
 
+mod handles;
+mod queries;
+
 mod stream;
 
-mod handles;
 mod ticket;
 
 mod users;

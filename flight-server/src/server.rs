@@ -25,13 +25,14 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::auth::{Admission, Gate, Peer};
+use crate::queries::Queries;
 use crate::service::Service;
 use crate::sessions::Sessions;
 use crate::ticket::Signer;
 use crate::users::Users;
 
-/// Largest message a client may send: parameters and long statements.
-const MESSAGE_BYTES_MAX: usize = 64 << 20;
+/// Largest message a client may send: parameters, long statements, a batch of rows to store.
+const MESSAGE_BYTES_MAX: usize = 256 << 20;
 /// Headers of one call; drivers turn connection properties into headers.
 const HEADER_BYTES_MAX: u32 = 64 << 10;
 /// A client that is silent for so long is asked whether it is there.
@@ -102,6 +103,7 @@ impl fmt::Debug for ServerOptions {
 pub struct Running {
     address: SocketAddr,
     secure: bool,
+    queries: Arc<Queries>,
     task: JoinSet<Result<()>>,
 }
 
@@ -125,6 +127,12 @@ impl Running {
     pub fn url(&self) -> String {
         let scheme = if self.secure { "grpc+tls" } else { "grpc" };
         format!("{scheme}://{}", self.address)
+    }
+
+    /// How many statements of clients run at this moment.
+    #[must_use]
+    pub fn running_queries(&self) -> usize {
+        self.queries.count()
     }
 
     /// Waits for its end.
@@ -182,9 +190,10 @@ pub async fn serve(
         options.tls_client_users,
         options.ticket_key.as_deref(),
     )?;
-    let signer = Signer::new();
+    let signer = Signer::new(options.ticket_key.as_deref().map(str::as_bytes));
     let gate = Gate::new(Arc::new(users), signer.clone(), secure);
     let service = Service::new(engine, gate.clone(), signer);
+    let queries = service.queries();
     let incoming = connections(listener, service.sessions());
     let service = FlightServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let service = Admission::new(gate, service);
@@ -209,6 +218,7 @@ pub async fn serve(
     Ok(Running {
         address,
         secure,
+        queries,
         task,
     })
 }

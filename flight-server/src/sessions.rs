@@ -54,6 +54,17 @@ impl Sessions {
         (own, self.opened(own, owner).session)
     }
 
+    /// The session `id` of `owner`, if it is there: looking makes none.
+    pub(crate) fn find(&self, id: Uuid, owner: &Principal) -> Option<Session> {
+        let opened = self.open.get(id)?;
+        (opened.owner == *owner).then_some(opened.session)
+    }
+
+    /// A session that nobody finds again.
+    pub(crate) fn detached(&self) -> Session {
+        self.engine.session(Authority::Network)
+    }
+
     /// The session `id` then outlives its connection.
     pub(crate) fn keep(&self, id: Uuid) {
         if let Some(opened) = self.open.get(id) {

@@ -23,6 +23,8 @@ pub(crate) enum Refusal {
     Unauthenticated(String),
     /// The protocol has it, this server does not.
     Unimplemented(String),
+    /// The client said until when it would wait, and that has come.
+    Late,
 }
 
 /// Shorthand for results of the service.
@@ -45,6 +47,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::Failed(error) => write!(f, "{error}"),
             Self::Unauthenticated(text) | Self::Unimplemented(text) => f.write_str(text),
+            Self::Late => f.write_str("the deadline of the call has passed"),
         }
     }
 }
@@ -55,6 +58,7 @@ impl From<Refusal> for Status {
             Refusal::Failed(error) => code(error.kind()),
             Refusal::Unauthenticated(_) => Code::Unauthenticated,
             Refusal::Unimplemented(_) => Code::Unimplemented,
+            Refusal::Late => Code::DeadlineExceeded,
         };
         if let (Code::Internal, Refusal::Failed(error)) = (code, &refusal) {
             tracing::error!(error = %error, source = ?std::error::Error::source(error), "fault");

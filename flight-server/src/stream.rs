@@ -1,63 +1,119 @@
-//! Step 9: rows to Flight messages. The schema goes out at once, before the plan has started; each
-//! batch is cast to it, cut into messages that every client takes, and encoded when the client has
-//! room for it. While a query is silent an empty batch goes out every few seconds, so that proxies
-//! keep the call open. Dropping the stream drops the query.
+//! Step 9: rows to Flight messages. The schema goes out at once, before the plan has started. Rows
+//! are gathered into batches of a good size, cast to the announced schema, cut into messages that
+//! every client takes and encoded, all on the CPU runtime; a short channel hands the messages to
+//! the call, so a client that reads slowly holds the query back. While a query is silent an empty
+//! batch goes out every few seconds, so that proxies keep the call open. Dropping the stream drops
+//! the query; so do its deadline and whoever cancels it.
 
-use std::collections::VecDeque;
+mod size;
+
+mod gather;
+
+mod encode;
+
+mod keep_alive;
+
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Schema, SchemaRef};
-use arrow::error::ArrowError;
-use arrow::ipc::writer::{
-    CompressionContext, DictionaryTracker, IpcDataGenerator, IpcWriteOptions,
-};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::{FlightData, SchemaAsIpc};
-use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt};
+use sluice_engine::error::Error;
 use sluice_engine::query::QueryStream;
-use tokio::time::{Instant, Sleep, sleep};
+use sluice_engine::runtime::{AbortOnDrop, Cpu};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
 use tonic::Status;
 
-use crate::schema::conform;
+use crate::queries::Listed;
 use crate::status::{Refusal, Result};
+pub(crate) use encode::Compression;
+use encode::Encoder;
+use gather::Gathered;
+use keep_alive::KeepAlive;
 
-/// Bytes of rows in one message; some clients keep gRPC's limit of 4 MiB for a message.
-const MESSAGE_BYTES_MAX: usize = 2 << 20;
 /// A silent query sends an empty batch this often.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// Rows wait so long for others that would share their message.
+const GATHER_FOR: Duration = Duration::from_millis(50);
+/// Messages between the encoder and the call; more would only hide a slow reader.
+const CHANNEL_MESSAGES_MAX: usize = 3;
+/// Bytes of one row unless the client takes more: the limit of a message in ADBC's drivers.
+const ROW_BYTES: usize = 16_000_000;
 
 /// What a DoGet answers with.
 pub(crate) type Messages = BoxStream<'static, Result<FlightData, Status>>;
 
-/// The rows that `start` gives, as messages of schema `wire`.
+/// What a client asks for beside the rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wishes {
+    /// How messages are compressed.
+    pub(crate) compression: Compression,
+    /// The bytes of the largest row that it can take.
+    pub(crate) row_bytes_max: usize,
+    /// When it will have lost interest.
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self {
+            compression: Compression::default(),
+            row_bytes_max: ROW_BYTES,
+            deadline: None,
+        }
+    }
+}
+
+/// The rows that `start` gives, as messages of schema `wire`; made on `cpu`, counted in `listed`.
 ///
 /// # Errors
 /// Inside the stream: what `start` and the query give.
 pub(crate) fn rows(
     wire: SchemaRef,
     start: impl Future<Output = Result<QueryStream>> + Send + 'static,
-) -> Messages {
-    let encoder = Encoder::default();
-    let schema = encoder.schema(&wire);
-    let silence = match encoder.batch(&RecordBatch::new_empty(Arc::clone(&wire))) {
-        Ok(silence) => silence,
-        Err(error) => return Box::pin(futures::stream::iter([Err(error.into())])),
+    (cpu, listed): (&Cpu, Listed),
+    wishes: Wishes,
+) -> Result<Messages> {
+    let mut encoder = Encoder::new(wire, wishes.compression, wishes.row_bytes_max)?;
+    let schema = encoder.schema()?;
+    let silence = encoder.silence()?;
+    let (sender, messages) = mpsc::channel(CHANNEL_MESSAGES_MAX);
+    let cancelled = listed.cancelled();
+    let encoding = async move {
+        let late = async {
+            match wishes.deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        // What ends first drops the others, and with them the query.
+        let ended = tokio::select! {
+            ended = encode_all(start, encoder, listed, &sender) => ended,
+            () = cancelled.cancelled() => Err(Error::cancelled("the query was cancelled").into()),
+            () = late => Err(Refusal::Late),
+        };
+        if let Err(error) = ended {
+            // Without a reader nobody wants to know.
+            let _unread = sender.send(Err(error)).await;
+        }
     };
-    let rows = Rows {
-        wire,
-        state: State::Starting(start.boxed()),
-        pieces: VecDeque::new(),
-        encoder,
+    let task = AbortOnDrop(cpu.spawn(encoding)?);
+    let encoded = Encoded {
+        messages,
+        task: Some(task),
     };
-    let rows = KeepAlive::new(rows, silence, KEEP_ALIVE);
-    Box::pin(futures::stream::iter([Ok(schema)]).chain(rows))
+    let first = futures::stream::iter([Ok(schema)]);
+    Ok(match silence {
+        Some(silence) => Box::pin(first.chain(KeepAlive::new(encoded, silence, KEEP_ALIVE))),
+        None => Box::pin(first.chain(encoded)),
+    })
 }
 
 /// Rows that are there already, as messages of their own schema.
@@ -65,11 +121,11 @@ pub(crate) fn rows(
 /// # Errors
 /// When they cannot be encoded.
 pub(crate) fn ready_rows(batch: RecordBatch) -> Result<Messages> {
-    let encoder = Encoder::default();
-    let mut messages = vec![encoder.schema(batch.schema_ref())];
-    let mut pieces = VecDeque::from([batch]);
-    while let Some(piece) = next_piece(&mut pieces).filter(|piece| piece.num_rows() > 0) {
-        messages.push(encoder.batch(&piece)?);
+    let mut encoder = Encoder::new(batch.schema(), Compression::None, usize::MAX)?;
+    let mut messages = vec![encoder.schema()?];
+    let mut pieces = encoder.pieces(batch)?;
+    while let Some(piece) = pieces.next() {
+        messages.extend(encoder.encode(piece)?);
     }
     Ok(Box::pin(futures::stream::iter(
         messages.into_iter().map(Ok),
@@ -86,203 +142,91 @@ pub(crate) fn schema_bytes(schema: &Schema) -> Result<bytes::Bytes> {
     Ok(message.0)
 }
 
-/// Batches to messages.
-#[derive(Default)]
-struct Encoder {
-    options: IpcWriteOptions,
-    generator: IpcDataGenerator,
-}
-
-impl Encoder {
-    fn schema(&self, schema: &Schema) -> FlightData {
-        FlightData::from(SchemaAsIpc::new(schema, &self.options))
-    }
-
-    fn batch(&self, batch: &RecordBatch) -> Result<FlightData> {
-        // Wire schemas hold no dictionaries, so there is nothing to track or to send before.
-        let mut dictionaries = DictionaryTracker::new(false);
-        let mut compression = CompressionContext::default();
-        let (_, encoded) =
-            self.generator
-                .encode(batch, &mut dictionaries, &self.options, &mut compression)?;
-        Ok(encoded.into())
-    }
-}
-
-enum State {
-    Starting(BoxFuture<'static, Result<QueryStream>>),
-    Running(QueryStream),
-    Ended,
-}
-
-/// A query's rows as messages; ends after its first error.
-struct Rows {
-    wire: SchemaRef,
-    state: State,
-    /// Parts of the batch at hand that are not sent yet.
-    pieces: VecDeque<RecordBatch>,
-    encoder: Encoder,
-}
-
-impl Rows {
-    fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<RecordBatch>>> {
-        loop {
-            match &mut self.state {
-                State::Starting(start) => {
-                    self.state = State::Running(ready!(start.poll_unpin(cx))?)
-                }
-                State::Running(query) => {
-                    let next = ready!(query.poll_next_unpin(cx));
-                    return Poll::Ready(next.map(|batch| batch.map_err(Refusal::from)));
-                }
-                State::Ended => return Poll::Ready(None),
-            }
-        }
-    }
-
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<FlightData>>> {
-        loop {
-            if let Some(piece) = next_piece(&mut self.pieces) {
-                return Poll::Ready(Some(self.encoder.batch(&piece)));
-            }
-            match ready!(self.poll_batch(cx)) {
-                Some(batch) => conform_in_parts(batch?, &self.wire, &mut self.pieces)?,
-                None => return Poll::Ready(None),
-            }
-        }
-    }
-}
-
-impl Stream for Rows {
-    type Item = Result<FlightData, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let message = ready!(self.poll_message(cx));
-        if !matches!(message, Some(Ok(_))) {
-            self.state = State::Ended;
-            self.pieces.clear();
-        }
-        Poll::Ready(message.map(|message| message.map_err(Into::into)))
-    }
-}
-
-/// Casts `batch` to `wire`; where the whole does not fit the wire types (as text beyond 2 GiB in
-/// one batch), its halves do.
-fn conform_in_parts(
-    batch: RecordBatch,
-    wire: &SchemaRef,
-    pieces: &mut VecDeque<RecordBatch>,
+/// Runs a query to its end and sends its rows. The first rows wait for no others.
+async fn encode_all(
+    start: impl Future<Output = Result<QueryStream>> + Send,
+    mut encoder: Encoder,
+    listed: Listed,
+    sender: &mpsc::Sender<Result<FlightData>>,
 ) -> Result<()> {
-    let mut parts = VecDeque::from([batch]);
-    while let Some(part) = parts.pop_front() {
-        match conform(&part, wire) {
-            // Empty batches say nothing that the schema did not.
-            Ok(part) if part.num_rows() == 0 => {}
-            Ok(part) => pieces.push_back(part),
-            Err(error) if part.num_rows() <= 1 => return Err(error.into()),
-            Err(_) => halve(&part, &mut parts),
+    let mut query = start.await?;
+    let mut gathered = Gathered::default();
+    let mut first = true;
+    loop {
+        let next = if gathered.is_empty() {
+            query.next().await
+        } else {
+            match timeout(GATHER_FOR, query.next()).await {
+                Ok(next) => next,
+                Err(_) => {
+                    send(gathered.take()?, &mut encoder, &listed, sender).await?;
+                    continue;
+                }
+            }
+        };
+        let Some(batch) = next.transpose()? else {
+            return send(gathered.take()?, &mut encoder, &listed, sender).await;
+        };
+        if batch.num_rows() == 0 {
+            continue;
         }
+        if !gathered.takes(&batch) {
+            send(gathered.take()?, &mut encoder, &listed, sender).await?;
+        }
+        gathered.push(batch);
+        if first || gathered.is_full() {
+            send(gathered.take()?, &mut encoder, &listed, sender).await?;
+        }
+        first = false;
+    }
+}
+
+async fn send(
+    batch: Option<RecordBatch>,
+    encoder: &mut Encoder,
+    listed: &Listed,
+    sender: &mpsc::Sender<Result<FlightData>>,
+) -> Result<()> {
+    let Some(batch) = batch else {
+        return Ok(());
+    };
+    let mut pieces = encoder.pieces(batch)?;
+    while let Some(piece) = pieces.next() {
+        let rows = piece.num_rows();
+        let messages = encoder.encode(piece)?;
+        let bytes = messages.iter().map(|message| message.data_body.len()).sum();
+        for message in messages {
+            let gone = |_| Error::cancelled("the client is gone");
+            sender.send(Ok(message)).await.map_err(gone)?;
+        }
+        listed.sent(rows, bytes);
     }
     Ok(())
 }
 
-/// The next part that fits a message, or that is a single row.
-fn next_piece(pieces: &mut VecDeque<RecordBatch>) -> Option<RecordBatch> {
-    loop {
-        let piece = pieces.pop_front()?;
-        if piece.num_rows() <= 1 || batch_bytes(&piece) <= MESSAGE_BYTES_MAX {
-            return Some(piece);
-        }
-        halve(&piece, pieces);
-    }
+/// Messages from the encoder, which ends with them.
+struct Encoded {
+    messages: mpsc::Receiver<Result<FlightData>>,
+    /// `None` once it has ended and said how.
+    task: Option<AbortOnDrop<()>>,
 }
 
-fn halve(batch: &RecordBatch, parts: &mut VecDeque<RecordBatch>) {
-    let middle = batch.num_rows() / 2;
-    parts.push_front(batch.slice(middle, batch.num_rows() - middle));
-    parts.push_front(batch.slice(0, middle));
-}
-
-fn batch_bytes(batch: &RecordBatch) -> usize {
-    batch
-        .columns()
-        .iter()
-        .map(|column| array_bytes(column.as_ref()))
-        .sum()
-}
-
-/// Bytes of the rows in `array`; buffers it shares with other rows count for its own part only.
-fn array_bytes(array: &dyn Array) -> usize {
-    let nulls = array.len().div_ceil(8);
-    nulls
-        + match array.data_type() {
-            DataType::Struct(_) => array
-                .as_struct()
-                .columns()
-                .iter()
-                .map(|child| array_bytes(child.as_ref()))
-                .sum(),
-            DataType::List(_) => {
-                let list = array.as_list::<i32>();
-                child_bytes(list.offsets(), list.values().as_ref())
-            }
-            DataType::Map(..) => {
-                let map = array.as_map();
-                child_bytes(map.offsets(), map.entries())
-            }
-            DataType::FixedSizeList(..) => {
-                array_bytes(array.as_fixed_size_list().values().as_ref())
-            }
-            _ => {
-                let whole = |_: ArrowError| array.get_buffer_memory_size();
-                array
-                    .to_data()
-                    .get_slice_memory_size()
-                    .unwrap_or_else(whole)
-            }
-        }
-}
-
-fn child_bytes(offsets: &OffsetBuffer<i32>, child: &dyn Array) -> usize {
-    let bound = |offset: Option<&i32>| offset.map_or(0, |at| usize::try_from(*at).unwrap_or(0));
-    let (start, end) = (bound(offsets.first()), bound(offsets.last()));
-    let child = child.slice(start, end.saturating_sub(start));
-    size_of_val(&**offsets) + array_bytes(child.as_ref())
-}
-
-/// A stream that says `silence` when it has said nothing for `period`.
-struct KeepAlive<S> {
-    inner: S,
-    silence: FlightData,
-    period: Duration,
-    timer: Pin<Box<Sleep>>,
-}
-
-impl<S> KeepAlive<S> {
-    fn new(inner: S, silence: FlightData, period: Duration) -> Self {
-        Self {
-            inner,
-            silence,
-            period,
-            timer: Box::pin(sleep(period)),
-        }
-    }
-}
-
-impl<S: Stream<Item = Result<FlightData, Status>> + Unpin> Stream for KeepAlive<S> {
-    type Item = S::Item;
+impl Stream for Encoded {
+    type Item = Result<FlightData, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = match self.inner.poll_next_unpin(cx) {
-            Poll::Ready(next) => next,
-            Poll::Pending => {
-                ready!(self.timer.poll_unpin(cx));
-                Some(Ok(self.silence.clone()))
-            }
+        if let Some(message) = ready!(self.messages.poll_recv(cx)) {
+            return Poll::Ready(Some(message.map_err(Status::from)));
+        }
+        let Some(task) = &mut self.task else {
+            return Poll::Ready(None);
         };
-        let later = Instant::now() + self.period;
-        self.timer.as_mut().reset(later);
-        Poll::Ready(next)
+        let ended = ready!(task.0.poll_unpin(cx));
+        self.task = None;
+        Poll::Ready(ended.err().map(|fault| {
+            let error = Error::internal("sending the rows met a fault inside Sluice");
+            Err(Refusal::from(error.source(fault)).into())
+        }))
     }
 }
 

@@ -1,7 +1,10 @@
-//! What a ticket carries and why it can be trusted. A ticket holds all that is needed to answer it
-//! (the statement and its parameters, or the count of a statement that ran already), so it outlives
-//! the connection that asked for it; the signature keeps clients from writing their own.
+//! What a ticket carries and why it can be trusted. A ticket holds all that is needed to answer it:
+//! the statement and its parameters, the settings and the versions of tables that it was planned
+//! with, the types it leaves in; or the count of a statement that ran already. So it outlives the
+//! connection that asked for it, and every server with the same key and tables redeems it. The
+//! signature keeps clients from writing their own.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +14,10 @@ use prost::Message;
 use rand::RngCore;
 use sha2::Sha256;
 use sluice_engine::error::{Error, Result};
+use sluice_engine::session::Pins;
 use uuid::Uuid;
+
+use crate::schema::Profile;
 
 /// How long a ticket can be redeemed.
 pub(crate) const TICKET_LIFE: Duration = Duration::from_secs(3_600);
@@ -29,6 +35,9 @@ pub(crate) enum Purpose {
     Cookie,
 }
 
+/// Tells the keys of signatures from whatever else may be made of a server's key.
+const KEY_USE: &[u8] = b"sluice signatures, version 1";
+
 /// Signs and verifies what the server hands out, with a key that never leaves it.
 #[derive(Clone)]
 pub(crate) struct Signer(Hmac<Sha256>);
@@ -40,11 +49,18 @@ impl fmt::Debug for Signer {
 }
 
 impl Signer {
-    /// A signer with a new key.
-    pub(crate) fn new() -> Self {
-        let mut key = [0; 64];
-        rand::rng().fill_bytes(&mut key);
-        Self(<Hmac<Sha256> as hmac::digest::KeyInit>::new(&key.into()))
+    /// A signer whose key is made of `key`, so that servers that share one know each other's
+    /// signatures; without, of a random one.
+    pub(crate) fn new(key: Option<&[u8]>) -> Self {
+        let mut random = [0; 64];
+        let key = key.unwrap_or_else(|| {
+            rand::rng().fill_bytes(&mut random);
+            &random
+        });
+        // Keys of any length are taken: a long one is hashed, a short one padded.
+        let mut derived = keyed(key);
+        derived.update(KEY_USE);
+        Self(keyed(&derived.finalize().into_bytes()))
     }
 
     /// `payload` with its signature.
@@ -72,13 +88,24 @@ impl Signer {
     }
 }
 
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    let mut block = [0; 64];
+    if key.len() > block.len() {
+        let hash = <Sha256 as sha2::Digest>::digest(key);
+        block[..hash.len()].copy_from_slice(&hash);
+    } else {
+        block[..key.len()].copy_from_slice(key);
+    }
+    <Hmac<Sha256> as hmac::digest::KeyInit>::new(&block.into())
+}
+
 /// What a statement's ticket carries.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Ticket {
     /// Names the plan that this process may still hold.
     #[prost(bytes = "vec", tag = "1")]
     id: Vec<u8>,
-    /// The session whose variables apply.
+    /// The session that asked.
     #[prost(bytes = "vec", tag = "2")]
     session: Vec<u8>,
     /// Seconds since 1970 after which it is worth nothing.
@@ -93,18 +120,69 @@ pub(crate) struct Ticket {
     /// Set when the statement had an effect and has run: the rows it touched.
     #[prost(int64, optional, tag = "6")]
     pub(crate) affected: Option<i64>,
+    /// Who may redeem it.
+    #[prost(string, tag = "7")]
+    principal: String,
+    /// The name of the profile of types that was announced.
+    #[prost(string, tag = "8")]
+    profile: String,
+    /// The settings that the statement was planned with.
+    #[prost(btree_map = "string, string", tag = "9")]
+    settings: BTreeMap<String, String>,
+    /// The versions of the tables that it was planned over.
+    #[prost(btree_map = "string, uint64", tag = "10")]
+    versions: BTreeMap<String, u64>,
 }
 
 impl Ticket {
-    /// A ticket for `sql` in `session`.
-    pub(crate) fn new(session: Uuid, sql: &str) -> Self {
+    /// A ticket for `sql`, which `principal` asked for in `session`.
+    pub(crate) fn new((principal, session): (&str, Uuid), sql: &str, profile: Profile) -> Self {
         Self {
             id: Uuid::new_v4().as_bytes().to_vec(),
             session: session.as_bytes().to_vec(),
             expires: seconds() + TICKET_LIFE.as_secs(),
             sql: sql.to_owned(),
+            principal: principal.to_owned(),
+            profile: profile.name().to_owned(),
             ..Self::default()
         }
+    }
+
+    /// The ticket of a statement that was planned with `pins`.
+    pub(crate) fn pinned(mut self, pins: Pins) -> Self {
+        (self.settings, self.versions) = (pins.settings, pins.versions);
+        self
+    }
+
+    /// What the statement is to be planned with again.
+    pub(crate) fn pins(&self) -> Pins {
+        Pins {
+            settings: self.settings.clone(),
+            versions: self.versions.clone(),
+        }
+    }
+
+    /// The types that were announced.
+    pub(crate) fn profile(&self) -> Profile {
+        Profile::named(&self.profile).unwrap_or_default()
+    }
+
+    /// The same ticket with a life that begins now.
+    pub(crate) fn renewed(mut self) -> Self {
+        self.expires = seconds() + TICKET_LIFE.as_secs();
+        self
+    }
+
+    /// Refuses everybody but the one who asked for it.
+    ///
+    /// # Errors
+    /// [`sluice_engine::error::Kind::Denied`] when `principal` is somebody else.
+    pub(crate) fn check(&self, principal: &str) -> Result<()> {
+        if self.principal == principal {
+            return Ok(());
+        }
+        Err(Error::denied("the ticket belongs to somebody else")
+            .hint("ask for the statement's flight info yourself"))
     }
 
     /// The name of the plan.
@@ -112,7 +190,7 @@ impl Ticket {
         Uuid::from_slice(&self.id).unwrap_or_default()
     }
 
-    /// The session whose variables apply.
+    /// The session that asked.
     pub(crate) fn session(&self) -> Uuid {
         Uuid::from_slice(&self.session).unwrap_or_default()
     }
@@ -163,24 +241,42 @@ pub(crate) fn seconds() -> u64 {
 mod tests {
     use super::*;
 
+    fn ticket() -> Ticket {
+        Ticket::new(("me", Uuid::new_v4()), "SELECT 1", Profile::Jdbc).pinned(Pins {
+            settings: [("a".to_owned(), "b".to_owned())].into(),
+            versions: [("t".to_owned(), 7)].into(),
+        })
+    }
+
     fn handle(ticket: &Ticket, signer: &Signer) -> Vec<u8> {
         signer.seal(Purpose::Ticket, &ticket.encode_to_vec())
     }
 
     #[test]
     fn a_ticket_comes_back_as_it_was() {
-        let signer = Signer::new();
-        let ticket = Ticket::new(Uuid::new_v4(), "SELECT 1");
-        assert_eq!(
-            Ticket::decode(&signer, &handle(&ticket, &signer)).unwrap(),
-            ticket
-        );
+        let signer = Signer::new(None);
+        let ticket = ticket();
+        let back = Ticket::decode(&signer, &handle(&ticket, &signer)).unwrap();
+        assert_eq!(back, ticket);
+        assert_eq!(back.profile(), Profile::Jdbc);
+        assert_eq!(back.pins().versions["t"], 7);
+        assert!(back.check("me").is_ok() && back.check("you").is_err());
+    }
+
+    #[test]
+    fn servers_with_one_key_take_each_others_tickets() {
+        for key in [&b"short"[..], &[7; 64], &[7; 65], b""] {
+            let good = handle(&ticket(), &Signer::new(Some(key)));
+            assert!(Ticket::decode(&Signer::new(Some(key)), &good).is_ok());
+            assert!(Ticket::decode(&Signer::new(Some(b"another")), &good).is_err());
+            assert!(Ticket::decode(&Signer::new(None), &good).is_err());
+        }
     }
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
-        let signer = Signer::new();
-        let good = handle(&Ticket::new(Uuid::new_v4(), "SELECT 1"), &signer);
+        let signer = Signer::new(None);
+        let good = handle(&ticket(), &signer);
         for index in 0..good.len() * 8 {
             let mut forged = good.clone();
             forged[index / 8] ^= 1 << (index % 8);
@@ -196,16 +292,16 @@ mod tests {
 
     #[test]
     fn another_key_or_purpose_is_worth_nothing() {
-        let signer = Signer::new();
-        let good = handle(&Ticket::new(Uuid::new_v4(), "SELECT 1"), &signer);
-        assert!(Ticket::decode(&Signer::new(), &good).is_err());
+        let signer = Signer::new(None);
+        let good = handle(&ticket(), &signer);
+        assert!(Ticket::decode(&Signer::new(None), &good).is_err());
         assert!(signer.open(Purpose::Bearer, &good).is_none());
     }
 
     #[test]
     fn an_expired_ticket_says_so() {
-        let signer = Signer::new();
-        let mut ticket = Ticket::new(Uuid::new_v4(), "SELECT 1");
+        let signer = Signer::new(None);
+        let mut ticket = ticket();
         ticket.expires = seconds() - 1;
         let error = Ticket::decode(&signer, &handle(&ticket, &signer)).unwrap_err();
         assert_eq!(error.message(), "the ticket has expired");

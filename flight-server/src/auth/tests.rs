@@ -12,14 +12,14 @@ const TOKEN: &str = "s3cret:with:colons";
 fn gate(token: Option<&str>) -> Gate {
     let none = BTreeMap::new();
     let users = Users::new(token, &none, &none, false, None).unwrap();
-    Gate::new(Arc::new(users), Signer::new(), false)
+    Gate::new(Arc::new(users), Signer::new(None), false)
 }
 
 fn guarded() -> Gate {
     let users = BTreeMap::from([("alice".to_owned(), ScramVerifier::make("open:sesame"))]);
     let keys = BTreeMap::from([("grafana".to_owned(), hash_key("slk_1"))]);
     let users = Users::new(Some(TOKEN), &users, &keys, false, None).unwrap();
-    Gate::new(Arc::new(users), Signer::new(), true)
+    Gate::new(Arc::new(users), Signer::new(None), true)
 }
 
 fn headers(pairs: &[(&'static str, &str)]) -> MetadataMap {

@@ -1,10 +1,10 @@
 //! Every type a query can give leaves as a type that every driver reads, with its values unchanged.
 
 use arrow::array::{
-    ArrayRef, BinaryViewArray, Date64Array, Decimal32Array, DictionaryArray, FixedSizeListArray,
-    Float16Array, Int32Array, LargeListArray, LargeStringArray, ListArray, ListViewArray, MapArray,
-    NullArray, RunArray, StringArray, StringViewArray, StructArray, TimestampNanosecondArray,
-    UInt64Array, new_empty_array, new_null_array,
+    Array, ArrayRef, BinaryViewArray, Date64Array, Decimal32Array, DictionaryArray,
+    FixedSizeListArray, Float16Array, Int32Array, LargeListArray, LargeStringArray, ListArray,
+    ListViewArray, MapArray, NullArray, RunArray, StringArray, StringViewArray, StructArray,
+    TimestampNanosecondArray, UInt64Array, new_empty_array, new_null_array,
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{Int32Type, IntervalUnit};
@@ -126,13 +126,18 @@ fn batch_of(column: ArrayRef) -> RecordBatch {
 #[test]
 fn every_type_leaves_readable_nullable_and_as_announced() {
     for kind in kinds() {
-        let wire = wire_schema(&Schema::new(vec![Field::new("c", kind.clone(), false)]));
+        let schema = Schema::new(vec![Field::new("c", kind.clone(), false)]);
+        let wire = wire_schema(&schema, Profile::Compat);
         let field = wire.field(0);
         assert!(
             field.is_nullable() && readable(field.data_type()),
             "{kind} left as {field:?}"
         );
-        assert_eq!(wire_schema(&wire), wire, "{kind} is not settled");
+        assert_eq!(
+            wire_schema(&wire, Profile::Compat),
+            wire,
+            "{kind} is not settled"
+        );
         for column in [new_empty_array(&kind), new_null_array(&kind, 3)] {
             let sent = conform(&batch_of(Arc::clone(&column)), &wire)
                 .unwrap_or_else(|error| panic!("{kind}: {error}"));
@@ -250,7 +255,7 @@ fn half(
 fn values_leave_unchanged_also_from_slices() {
     for column in columns() {
         let batch = batch_of(column);
-        let wire = wire_schema(&batch.schema());
+        let wire = wire_schema(&batch.schema(), Profile::Compat);
         let sent = conform(&batch, &wire).unwrap();
         assert_eq!(
             shown(sent.column(0)),
@@ -268,10 +273,10 @@ fn values_leave_unchanged_also_from_slices() {
         );
     }
     let day = batch_of(Arc::new(Date64Array::from(vec![86_400_000 * 19_000])));
-    let sent = conform(&day, &wire_schema(&day.schema())).unwrap();
+    let sent = conform(&day, &wire_schema(&day.schema(), Profile::Compat)).unwrap();
     assert_eq!(shown(sent.column(0)), ["2022-01-08"]);
     let nothing = batch_of(Arc::new(NullArray::new(2)));
-    let sent = conform(&nothing, &wire_schema(&nothing.schema())).unwrap();
+    let sent = conform(&nothing, &wire_schema(&nothing.schema(), Profile::Compat)).unwrap();
     assert_eq!(sent.column(0).null_count(), 2);
 }
 
@@ -289,14 +294,20 @@ fn tables_are_described_with_sql_names_and_real_nullability() {
         Field::new("a", DataType::Utf8View, false),
         Field::new("b", DataType::Decimal64(10, 2), true),
     ]);
-    let described = described(&table);
+    let origin = Origin {
+        catalog: "sluice",
+        schema: "public",
+        table: "t",
+        writable: true,
+    };
+    let described = described(&table, origin, Profile::Compat);
     let (a, b) = (described.field(0), described.field(1));
     assert_eq!((a.data_type(), a.is_nullable()), (&DataType::Utf8, false));
-    assert_eq!(a.metadata()[TYPE_NAME], "VARCHAR");
+    assert_eq!(a.metadata()["ARROW:FLIGHT:SQL:TYPE_NAME"], "VARCHAR");
     assert_eq!(
         (
-            b.metadata()[PRECISION].as_str(),
-            b.metadata()[SCALE].as_str()
+            b.metadata()["ARROW:FLIGHT:SQL:PRECISION"].as_str(),
+            b.metadata()["ARROW:FLIGHT:SQL:SCALE"].as_str()
         ),
         ("10", "2")
     );

@@ -1,39 +1,67 @@
-//! Actions: creating and closing prepared statements, session options, closing a session. The
-//! messages of the session actions are written out here, because arrow-flight does not have them.
+//! Actions: creating and closing prepared statements, cancelling, session options, closing a
+//! session. The messages of the session actions are written out here, because arrow-flight does not
+//! have them.
 
 use std::collections::HashMap;
 
 use arrow_flight::sql::{
-    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest, Any, ProstMessageExt,
+    ActionCancelQueryRequest, ActionCancelQueryResult, ActionClosePreparedStatementRequest,
+    ActionCreatePreparedStatementRequest, Any, ProstMessageExt,
 };
-use arrow_flight::{Action, ActionType};
+use arrow_flight::{
+    Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, FlightInfo,
+    RenewFlightEndpointRequest,
+};
 use prost::Message;
-use sluice_engine::context::{CATALOG, PUBLIC, SYSTEM};
 use sluice_engine::error::Error;
-use sluice_engine::session::Session;
 
-use super::{Call, Rooms, prepared, statement};
+use super::settings::Fault;
+use super::{Call, Rooms, cancel, prepared};
 use crate::status::{Refusal, Result};
 
 const CREATE: &str = "CreatePreparedStatement";
 const CLOSE: &str = "ClosePreparedStatement";
 const SET_OPTIONS: &str = "SetSessionOptions";
-const GET_OPTIONS: &str = "GetSessionOptions";
+/// The one action that looks at a session without making it.
+pub(super) const GET_OPTIONS: &str = "GetSessionOptions";
 const CLOSE_SESSION: &str = "CloseSession";
 
+const CANCEL: &str = "CancelFlightInfo";
+const CANCEL_QUERY: &str = "CancelQuery";
+const RENEW: &str = "RenewFlightEndpoint";
+
 /// Names and descriptions of all actions.
-const ACTIONS: [(&str, &str); 5] = [
+const ACTIONS: [(&str, &str); 8] = [
     (CREATE, "prepares a statement"),
     (CLOSE, "forgets a prepared statement"),
-    (SET_OPTIONS, "sets the session's catalog and schema"),
-    (GET_OPTIONS, "gives the session's catalog and schema"),
+    (CANCEL, "ends the query of a flight info"),
+    (
+        CANCEL_QUERY,
+        "ends the query of a flight info, as older clients ask for it",
+    ),
+    (RENEW, "lets the ticket of an endpoint live longer"),
+    (
+        SET_OPTIONS,
+        "sets options of the session: catalog, schema, timezone, types, compression, row_bytes",
+    ),
+    (GET_OPTIONS, "gives the options of the session"),
     (CLOSE_SESSION, "ends the session"),
 ];
 
-/// The option with the catalog that unqualified names are looked up in.
-const OPTION_CATALOG: &str = "catalog";
-/// The option with the schema that unqualified names are looked up in.
-const OPTION_SCHEMA: &str = "schema";
+/// What clients may ask for and get told why not.
+const REFUSED: [(&str, &str); 5] = [
+    ("BeginTransaction", NO_TRANSACTIONS),
+    ("EndTransaction", NO_TRANSACTIONS),
+    ("BeginSavepoint", NO_TRANSACTIONS),
+    ("EndSavepoint", NO_TRANSACTIONS),
+    (
+        "CreatePreparedSubstraitPlan",
+        "this server takes SQL and no Substrait plans",
+    ),
+];
+
+const NO_TRANSACTIONS: &str =
+    "this server has no transactions: each statement is a commit of its own";
 
 /// Every action there is.
 pub(super) fn list() -> impl Iterator<Item = ActionType> {
@@ -56,25 +84,48 @@ pub(super) async fn run(
         CREATE => {
             let request: ActionCreatePreparedStatementRequest = unpacked(&action.body)?;
             let result = prepared::create(rooms, call, &request.query).await?;
-            Some(result.as_any().encode_to_vec())
+            Some(result.encode_to_vec())
         }
         CLOSE => {
             let request: ActionClosePreparedStatementRequest = unpacked(&action.body)?;
-            prepared::close(rooms, &request.prepared_statement_handle);
+            prepared::close(rooms, call, &request.prepared_statement_handle);
             None
+        }
+        CANCEL => {
+            let request = CancelFlightInfoRequest::decode(&*action.body).map_err(unreadable)?;
+            let info = request.info.unwrap_or_default();
+            let status = cancel::cancel(rooms, call, &info)?.into();
+            Some(CancelFlightInfoResult { status }.encode_to_vec())
+        }
+        CANCEL_QUERY => {
+            let request: ActionCancelQueryRequest = unpacked(&action.body)?;
+            let info = FlightInfo::decode(request.info).map_err(unreadable)?;
+            // The values of the older enumeration are those of the newer one.
+            let result = cancel::cancel(rooms, call, &info)?.into();
+            let result = ActionCancelQueryResult { result };
+            Some(result.as_any().encode_to_vec())
+        }
+        RENEW => {
+            let request = RenewFlightEndpointRequest::decode(&*action.body).map_err(unreadable)?;
+            let endpoint = request.endpoint.unwrap_or_default();
+            Some(cancel::renew(rooms, call, endpoint)?.encode_to_vec())
         }
         SET_OPTIONS => {
             let request = SetSessionOptionsRequest::decode(&*action.body).map_err(unreadable)?;
-            Some(set_options(&call.session, request).await?.encode_to_vec())
+            Some(set_options(rooms, call, request).await?.encode_to_vec())
         }
-        GET_OPTIONS => Some(options(&call.session).encode_to_vec()),
         CLOSE_SESSION => {
             rooms.sessions.close(call.session_id);
+            rooms.settings.take(call.session_id);
             let status = CloseStatus::Closed.into();
             Some(CloseSessionResult { status }.encode_to_vec())
         }
         other => {
-            let text = format!("this server does not take the action \"{other}\"");
+            let known = REFUSED.iter().find(|(name, _)| *name == other);
+            let text = known.map_or_else(
+                || format!("this server does not take the action \"{other}\""),
+                |(_, why)| (*why).to_owned(),
+            );
             return Err(Refusal::Unimplemented(text));
         }
     };
@@ -92,53 +143,43 @@ fn unreadable(error: prost::DecodeError) -> Error {
 }
 
 async fn set_options(
-    session: &Session,
+    rooms: &Rooms,
+    call: &Call,
     request: SetSessionOptionsRequest,
 ) -> Result<SetSessionOptionsResult> {
+    let mut settings = rooms.settings.get(call.session_id).unwrap_or_default();
     let mut errors = HashMap::new();
     for (name, value) in request.session_options {
         let text = match value.value {
-            Some(OptionValue::Text(text)) => text,
+            Some(OptionValue::Text(text)) => Some(text),
+            Some(OptionValue::Integer(number)) => Some(number.to_string()),
             // Without a value the option goes back to its default.
-            None if name == OPTION_CATALOG => CATALOG.to_owned(),
-            None => PUBLIC.to_owned(),
-            Some(_) => String::new(),
+            None => None,
+            // No option has a value of another type.
+            Some(_) => Some(String::new()),
         };
-        let fault = match (name.as_str(), text.as_str()) {
-            (OPTION_CATALOG, CATALOG) => None,
-            (OPTION_SCHEMA, PUBLIC | SYSTEM | "information_schema") => {
-                let sql = format!("SET datafusion.catalog.default_schema = '{text}'");
-                let prepared = session.prepare(&sql).await?;
-                statement::run(session, &prepared).await?;
-                None
-            }
-            (OPTION_CATALOG | OPTION_SCHEMA, _) => Some(OptionFault::Value),
-            _ => Some(OptionFault::Name),
-        };
+        let fault = settings.set(&call.session, &name, text.as_deref()).await?;
         errors.extend(fault.map(|fault| {
-            (
-                name,
-                OptionError {
-                    fault: fault.into(),
-                },
-            )
+            let fault = match fault {
+                Fault::Name => OptionFault::Name,
+                Fault::Value => OptionFault::Value,
+            };
+            let fault = fault.into();
+            (name, OptionError { fault })
         }));
     }
+    rooms.settings.put(call.session_id, settings);
     Ok(SetSessionOptionsResult { errors })
 }
 
-fn options(session: &Session) -> GetSessionOptionsResult {
-    let state = session.context().state();
-    let catalog = &state.config_options().catalog;
-    let option = |name: &str, value: &str| {
-        let value = Some(OptionValue::Text(value.to_owned()));
+/// The answer to [`GET_OPTIONS`].
+pub(super) fn options(all: impl IntoIterator<Item = (&'static str, String)>) -> Vec<u8> {
+    let option = |(name, value): (&str, String)| {
+        let value = Some(OptionValue::Text(value));
         (name.to_owned(), SessionOption { value })
     };
-    let session_options = HashMap::from([
-        option(OPTION_CATALOG, &catalog.default_catalog),
-        option(OPTION_SCHEMA, &catalog.default_schema),
-    ]);
-    GetSessionOptionsResult { session_options }
+    let session_options = all.into_iter().map(option).collect();
+    GetSessionOptionsResult { session_options }.encode_to_vec()
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -10,18 +10,25 @@ use crate::status::Result;
 use crate::stream::schema_bytes;
 use crate::ticket::Ticket;
 
-/// For a statement: `records` is the rows it touched, if it has run.
+/// For a statement: the records are the rows it touched, if it has run; the metadata is the id of
+/// the query, as logs show it.
 ///
 /// # Errors
 /// When the schema cannot be encoded.
 pub(super) fn statement(rooms: &Rooms, schema: &Schema, ticket: &Ticket) -> Result<FlightInfo> {
     let mut info = metadata(schema, ticket.encode(&rooms.signer))?;
     info.total_records = ticket.affected.unwrap_or(-1);
-    let expires = i64::try_from(ticket.expires()).unwrap_or(i64::MAX);
+    info.app_metadata = ticket.id().to_string().into();
     for endpoint in &mut info.endpoint {
-        endpoint.expiration_time.get_or_insert_default().seconds = expires;
+        expiring(endpoint, ticket);
     }
     Ok(info)
+}
+
+/// Says until when the ticket of `endpoint` can be redeemed.
+pub(super) fn expiring(endpoint: &mut FlightEndpoint, ticket: &Ticket) {
+    let expires = i64::try_from(ticket.expires()).unwrap_or(i64::MAX);
+    endpoint.expiration_time.get_or_insert_default().seconds = expires;
 }
 
 /// For a metadata command, whose ticket never expires.

@@ -16,8 +16,8 @@ use sluice_engine::error::Error;
 use sluice_engine::session::{Session, TableInfo};
 
 use super::info::unbuilt;
-use super::{keys, sql_info, type_info};
-use crate::schema::described;
+use super::{Call, keys, sql_info, type_info};
+use crate::schema::{Origin, described};
 use crate::status::Result;
 
 /// The schema that describes the others; the catalog has it without listing it.
@@ -58,7 +58,8 @@ pub(super) fn schema(command: &Command) -> Option<SchemaRef> {
 ///
 /// # Errors
 /// When tables cannot be listed or a pattern is wrong.
-pub(super) async fn batch(session: &Session, command: &Command) -> Result<Option<RecordBatch>> {
+pub(super) async fn batch(call: &Call, command: &Command) -> Result<Option<RecordBatch>> {
+    let session = &call.session;
     Ok(Some(match command {
         Command::CommandGetCatalogs(_) => {
             let mut builder = GetCatalogsBuilder::new();
@@ -66,7 +67,7 @@ pub(super) async fn batch(session: &Session, command: &Command) -> Result<Option
             builder.build().map_err(unbuilt)?
         }
         Command::CommandGetDbSchemas(query) => schemas(query.clone())?,
-        Command::CommandGetTables(query) => tables(session, query.clone()).await?,
+        Command::CommandGetTables(query) => tables(call, query.clone()).await?,
         Command::CommandGetTableTypes(_) => {
             let types: ArrayRef = Arc::new(StringArray::from(vec![TABLE, VIEW]));
             RecordBatch::try_new(table_types(), vec![types])?
@@ -93,16 +94,23 @@ fn schemas(query: CommandGetDbSchemas) -> Result<RecordBatch> {
     Ok(builder.build().map_err(unbuilt)?)
 }
 
-async fn tables(session: &Session, mut query: CommandGetTables) -> Result<RecordBatch> {
+async fn tables(call: &Call, mut query: CommandGetTables) -> Result<RecordBatch> {
+    let session = &call.session;
     let wanted = std::mem::take(&mut query.table_types);
     let mut all = session.tables().await?;
     all.extend(information_views(session, query.include_schema).await?);
     let mut builder = query.into_builder();
     for table in all {
         if let Some(label) = label(table.kind, &wanted) {
-            let columns = described(&table.columns);
+            let origin = Origin {
+                catalog: &table.catalog,
+                schema: &table.schema,
+                table: &table.name,
+                writable: table.kind == TABLE,
+            };
+            let columns = described(&table.columns, origin, call.profile);
             builder
-                .append(table.catalog, table.schema, table.name, label, &columns)
+                .append(&table.catalog, &table.schema, &table.name, label, &columns)
                 .map_err(unbuilt)?;
         }
     }

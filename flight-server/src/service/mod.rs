@@ -8,6 +8,9 @@
 //! | `metadata` | catalogs, schemas, tables, table types |
 //! | `keys` | primary and foreign keys, of which there are none |
 //! | `sql_info`, `type_info` | what the server can do, which types it has |
+//! | `ingest` | rows of a client into a table |
+//! | `cancel` | ending queries, and letting their tickets live longer |
+//! | `settings` | what a client asks for by headers and session options |
 //! | `actions` | session options, closing a session |
 //! | `info` | flight infos |
 //!
@@ -17,7 +20,11 @@
 mod info;
 mod parameters;
 mod statement;
+mod settings;
 mod prepared;
+
+mod ingest;
+mod cancel;
 
 mod keys;
 mod sql_info;
@@ -30,6 +37,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::datatypes::Schema;
 use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::sql::{Any, Command, DoPutPreparedStatementResult, DoPutUpdateResult};
 use arrow_flight::{
@@ -46,13 +54,16 @@ use tonic::metadata::AsciiMetadataValue;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
-use crate::auth::{Found, Gate};
+use crate::auth::{Caller, Found, Gate};
 use crate::handles::Shelf;
+use crate::queries::Queries;
+use crate::schema::Profile;
 use crate::sessions::Sessions;
 use crate::status::{Refusal, Result};
-use crate::stream::{self as rows, Messages};
-use crate::ticket::Signer;
+use crate::stream::{self as rows, Messages, Wishes};
+use crate::ticket::{Signer, TICKET_LIFE};
 use crate::users::Principal;
+use settings::{Asked, Settings};
 
 /// Plans kept between the flight info that made them and the call that redeems its ticket.
 const PLANS_MAX: usize = 1_024;
@@ -62,6 +73,11 @@ const PLAN_IDLE: Duration = Duration::from_secs(60);
 const STATEMENTS_MAX: usize = 10_000;
 /// A prepared statement unused for so long is forgotten.
 const STATEMENT_IDLE: Duration = Duration::from_secs(24 * 3_600);
+
+/// Sessions whose settings are kept.
+const SETTINGS_MAX: usize = 4_096;
+/// Queries that were cancelled before they began.
+const CANCELLED_MAX: usize = 10_000;
 
 /// The service. Clones share all state.
 #[derive(Debug, Clone)]
@@ -73,8 +89,20 @@ pub(crate) struct Rooms {
     gate: Gate,
     signer: Signer,
     sessions: Arc<Sessions>,
-    plans: Shelf<Arc<Prepared>>,
+    /// How the results of sessions are sent, where they have said it.
+    settings: Shelf<Settings>,
+    plans: Shelf<Arc<Planned>>,
     statements: Shelf<Arc<prepared::Statement>>,
+    queries: Arc<Queries>,
+    /// Queries that were cancelled before they began.
+    cancelled: Shelf<()>,
+}
+
+/// A plan and the session that it was made in.
+#[derive(Debug)]
+struct Planned {
+    prepared: Prepared,
+    session: Session,
 }
 
 /// One call's caller.
@@ -84,6 +112,10 @@ struct Call {
     session_id: Uuid,
     session: Session,
     cookie: Option<String>,
+    /// The types that its results leave in.
+    profile: Profile,
+    /// How they are sent.
+    wishes: Wishes,
 }
 
 impl Deref for Service {
@@ -101,9 +133,17 @@ impl Service {
             gate,
             signer,
             sessions: Arc::new(Sessions::new(engine)),
+            settings: Shelf::new(SETTINGS_MAX, STATEMENT_IDLE),
             plans: Shelf::new(PLANS_MAX, PLAN_IDLE),
             statements: Shelf::new(STATEMENTS_MAX, STATEMENT_IDLE),
+            queries: Arc::default(),
+            cancelled: Shelf::new(CANCELLED_MAX, TICKET_LIFE),
         }))
+    }
+
+    /// The statements that run.
+    pub(crate) fn queries(&self) -> Arc<Queries> {
+        Arc::clone(&self.queries)
     }
 
     /// The sessions, for connections to end.
@@ -111,8 +151,11 @@ impl Service {
         Arc::clone(&self.sessions)
     }
 
-    fn call<T>(&self, request: &Request<T>) -> Result<Call> {
-        let caller = self.gate.caller(request)?;
+    fn entered<T>(&self, request: &Request<T>) -> Result<(Asked, Caller)> {
+        Ok((Asked::read(request.metadata())?, self.gate.caller(request)?))
+    }
+
+    async fn call(&self, (asked, caller): (Asked, Caller)) -> Result<Call> {
         let (session_id, session) = self.sessions.get(caller.session, &caller.principal);
         let cookie = match caller.found {
             Found::Presented if session_id == caller.session => {
@@ -121,12 +164,27 @@ impl Service {
             }
             _ => Some(self.gate.set_cookie(session_id, &caller.principal)),
         };
+        asked.apply(&session).await?;
+        let settings = self.settings.get(session_id).unwrap_or_default();
         Ok(Call {
             principal: caller.principal,
             session_id,
             session,
             cookie,
+            profile: asked.profile(settings),
+            wishes: asked.wishes(settings),
         })
+    }
+
+    /// The options of the caller's session; makes none.
+    fn options<T>(&self, request: &Request<T>) -> Result<Vec<u8>> {
+        let (asked, caller) = self.entered(request)?;
+        let session = self.sessions.find(caller.session, &caller.principal);
+        let found = session
+            .as_ref()
+            .and_then(|_| self.settings.get(caller.session));
+        let all = found.unwrap_or_default().all(session.as_ref(), &asked);
+        Ok(actions::options(all))
     }
 
     async fn flight_info(&self, call: &Call, descriptor: FlightDescriptor) -> Result<FlightInfo> {
@@ -152,6 +210,9 @@ impl Service {
             Command::CommandPreparedStatementQuery(query) => {
                 prepared::schema(self, call, &query.prepared_statement_handle).await?
             }
+            Command::CommandStatementUpdate(_)
+            | Command::CommandPreparedStatementUpdate(_)
+            | Command::CommandStatementIngest(_) => Arc::new(Schema::empty()),
             other => metadata::schema(&other).ok_or_else(|| unknown(&other))?,
         };
         Ok(SchemaResult {
@@ -162,9 +223,9 @@ impl Service {
     async fn redeem(&self, call: &Call, ticket: &Ticket) -> Result<Messages> {
         match command(&ticket.ticket)? {
             Command::TicketStatementQuery(ticket) => {
-                statement::redeem(self, &ticket.statement_handle).await
+                statement::redeem(self, call, &ticket.statement_handle).await
             }
-            other => match metadata::batch(&call.session, &other).await? {
+            other => match metadata::batch(call, &other).await? {
                 Some(batch) => rows::ready_rows(batch),
                 None => Err(unknown(&other)),
             },
@@ -180,7 +241,10 @@ impl Service {
         };
         let record_count = match command(&descriptor.cmd)? {
             Command::CommandStatementUpdate(update) => {
-                statement::update(call, &update.query).await?
+                statement::update(self, call, &update.query).await?
+            }
+            Command::CommandStatementIngest(command) => {
+                ingest::run(self, call, command, (first, data)).await?
             }
             Command::CommandPreparedStatementUpdate(update) => {
                 let rows = parameters::read(first, data).await?;
@@ -189,7 +253,7 @@ impl Service {
             Command::CommandPreparedStatementQuery(query) => {
                 let handle = query.prepared_statement_handle;
                 let rows = parameters::read(first, data).await?;
-                prepared::bind(self, &handle, rows)?;
+                prepared::bind(self, call, &handle, rows)?;
                 let result = DoPutPreparedStatementResult {
                     prepared_statement_handle: Some(handle),
                 };
@@ -242,7 +306,8 @@ impl FlightService for Service {
         &self,
         request: Request<Criteria>,
     ) -> Result<Response<Self::ListFlightsStream>, Status> {
-        let call = self.call(&request)?;
+        let entered = self.entered(&request)?;
+        let call = self.call(entered).await?;
         Ok(call.answer(stream::empty().boxed()))
     }
 
@@ -250,7 +315,8 @@ impl FlightService for Service {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<FlightInfo>, Status> {
-        let call = self.call(&request)?;
+        let entered = self.entered(&request)?;
+        let call = self.call(entered).await?;
         let info = self.flight_info(&call, request.into_inner()).await?;
         Ok(call.answer(info))
     }
@@ -259,23 +325,32 @@ impl FlightService for Service {
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<PollInfo>, Status> {
-        let call = self.call(&request)?;
+        let entered = self.entered(&request)?;
+        let call = self.call(entered).await?;
         let info = self.flight_info(&call, request.into_inner()).await?;
         // Planning is all there is to wait for, so the first answer is the last.
-        Ok(call.answer(PollInfo::new().with_info(info)))
+        let mut poll = PollInfo::new().with_info(info);
+        poll.progress = Some(1.0);
+        let endpoints = poll.info.iter().flat_map(|info| &info.endpoint);
+        poll.expiration_time = endpoints
+            .filter_map(|endpoint| endpoint.expiration_time)
+            .next();
+        Ok(call.answer(poll))
     }
 
     async fn get_schema(
         &self,
         request: Request<FlightDescriptor>,
     ) -> Result<Response<SchemaResult>, Status> {
-        let call = self.call(&request)?;
+        let entered = self.entered(&request)?;
+        let call = self.call(entered).await?;
         let schema = self.schema(&call, request.get_ref()).await?;
         Ok(call.answer(schema))
     }
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Messages>, Status> {
-        let call = self.call(&request)?;
+        let entered = self.entered(&request)?;
+        let call = self.call(entered).await?;
         let messages = self.redeem(&call, request.get_ref()).await?;
         Ok(call.answer(messages))
     }
@@ -284,7 +359,8 @@ impl FlightService for Service {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoPutStream>, Status> {
-        let call = self.call(&request)?;
+        let entered = self.entered(&request)?;
+        let call = self.call(entered).await?;
         let app_metadata = self.put(&call, request.into_inner()).await?.into();
         let result = stream::once(async { Ok(PutResult { app_metadata }) });
         Ok(call.answer(result.boxed()))
@@ -294,7 +370,13 @@ impl FlightService for Service {
         &self,
         request: Request<Action>,
     ) -> Result<Response<Self::DoActionStream>, Status> {
-        let call = self.call(&request)?;
+        if request.get_ref().r#type == actions::GET_OPTIONS {
+            let body = self.options(&request)?.into();
+            let result = stream::once(async { Ok(arrow_flight::Result { body }) });
+            return Ok(Response::new(result.boxed()));
+        }
+        let entered = self.entered(&request)?;
+        let call = self.call(entered).await?;
         let body = actions::run(self, &call, request.get_ref()).await?;
         let results = stream::iter(body.map(|body| Ok(arrow_flight::Result { body: body.into() })));
         Ok(call.answer(results.boxed()))
@@ -304,7 +386,8 @@ impl FlightService for Service {
         &self,
         request: Request<Empty>,
     ) -> Result<Response<Self::ListActionsStream>, Status> {
-        let call = self.call(&request)?;
+        let entered = self.entered(&request)?;
+        let call = self.call(entered).await?;
         Ok(call.answer(stream::iter(actions::list().map(Ok)).boxed()))
     }
 
@@ -312,7 +395,7 @@ impl FlightService for Service {
         &self,
         request: Request<Streaming<FlightData>>,
     ) -> Result<Response<Self::DoExchangeStream>, Status> {
-        self.call(&request)?;
+        self.entered(&request)?;
         Err(Refusal::Unimplemented("Flight SQL has no exchange".to_owned()).into())
     }
 }
@@ -327,6 +410,9 @@ fn command(bytes: &[u8]) -> Result<Command> {
 fn unknown(command: &Command) -> Refusal {
     let url = command.type_url();
     let name = url.rsplit_once('.').map_or(url, |(_, name)| name);
+    if matches!(command, Command::CommandStatementSubstraitPlan(_)) {
+        return Refusal::Unimplemented("this server takes SQL and no Substrait plans".to_owned());
+    }
     Refusal::Unimplemented(format!("this server does not take the command \"{name}\""))
 }
 

@@ -20,6 +20,11 @@ use tonic::Streaming;
 use crate::schema::cast;
 use crate::status::Result;
 
+/// Rows of parameters in one call.
+const ROWS_MAX: usize = 100_000;
+/// Bytes of parameters in one call.
+const BYTES_MAX: usize = 64 << 20;
+
 /// `sql` with every `?` numbered. The planner takes all of them for one parameter otherwise.
 ///
 /// # Errors
@@ -100,10 +105,20 @@ pub(super) async fn read(
         return Ok(None);
     }
     let data = stream::once(async { Ok(first) }).chain(rest.map_err(FlightError::from));
-    let batches = FlightRecordBatchStream::new_from_flight_data(data)
-        .try_collect::<Vec<_>>()
-        .await
-        .map_err(|error| Error::user("the parameters are no Arrow data").source(error))?;
+    let mut data = FlightRecordBatchStream::new_from_flight_data(data);
+    let (mut batches, mut rows, mut bytes) = (Vec::new(), 0, 0);
+    while let Some(batch) = data.next().await {
+        let batch =
+            batch.map_err(|error| Error::user("the parameters are no Arrow data").source(error))?;
+        rows += batch.num_rows();
+        bytes += batch.get_array_memory_size();
+        if rows > ROWS_MAX || bytes > BYTES_MAX {
+            let error = Error::limit("these are too many parameters for one call");
+            let hint = format!("send at most {ROWS_MAX} rows at a time, or use bulk ingestion");
+            return Err(error.hint(hint).into());
+        }
+        batches.push(batch);
+    }
     let Some(schema) = batches.first().map(RecordBatch::schema) else {
         return Ok(None);
     };

@@ -7,23 +7,32 @@ use std::time::{Duration, Instant};
 use arrow::datatypes::{Fields, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow_flight::FlightInfo;
-use arrow_flight::sql::ActionCreatePreparedStatementResult;
+use arrow_flight::sql::{ActionCreatePreparedStatementResult, Any, ProstMessageExt};
 use sluice_engine::error::Error;
 use sluice_engine::session::{Prepared, Session};
 use uuid::Uuid;
 
 use super::{Call, Rooms, parameters, statement};
-use crate::schema::parameter_field;
+use crate::schema::{Profile, parameter_field};
 use crate::status::Result;
 use crate::stream::schema_bytes;
+use crate::users::Principal;
 
 /// Drivers run a statement right after preparing it; that run uses the plan made for preparing.
 const PLAN_FRESH: Duration = Duration::from_secs(1);
+
+/// The field `is_update` with the value true, which arrow-flight does not know yet.
+const IS_UPDATE: [u8; 2] = [4 << 3, 1];
+/// Parameters of one statement; PostgreSQL's limit.
+const PARAMETERS_MAX: usize = 65_535;
 
 /// What a handle names.
 #[derive(Debug)]
 pub(super) struct Statement {
     sql: String,
+    owner: Principal,
+    /// The types that were announced when it was prepared.
+    profile: Profile,
     state: Mutex<State>,
 }
 
@@ -68,22 +77,29 @@ impl Statement {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) async fn create(
-    rooms: &Rooms,
-    call: &Call,
-    sql: &str,
-) -> Result<ActionCreatePreparedStatementResult> {
+pub(super) async fn create(rooms: &Rooms, call: &Call, sql: &str) -> Result<Any> {
     let sql = parameters::numbered(sql)?;
     let prepared = call.session.prepare(&sql).await?;
     let parameters = prepared.parameters()?;
+    if parameters.len() > PARAMETERS_MAX {
+        let text = format!("the statement has {} parameters", parameters.len());
+        let error = Error::limit(text).hint(format!("the most there may be is {PARAMETERS_MAX}"));
+        return Err(error.into());
+    }
     let parameters: Fields = parameters.iter().map(parameter_field).collect();
     let id = Uuid::new_v4();
     let result = ActionCreatePreparedStatementResult {
         prepared_statement_handle: id.as_bytes().to_vec().into(),
         // Always sent: without it some drivers take every statement for an update.
-        dataset_schema: schema_bytes(&statement::answer_schema(&prepared))?,
+        dataset_schema: schema_bytes(&statement::answer_schema(&prepared, call.profile))?,
         parameter_schema: schema_bytes(&Schema::new(parameters))?,
     };
+    let mut any = result.as_any();
+    if prepared.has_effect() {
+        let mut value = any.value.to_vec();
+        value.extend_from_slice(&IS_UPDATE);
+        any.value = value.into();
+    }
     let state = State {
         plan: Some((prepared, Instant::now())),
         bound: None,
@@ -92,11 +108,13 @@ pub(super) async fn create(
         id,
         Statement {
             sql,
+            owner: call.principal.clone(),
+            profile: call.profile,
             state: Mutex::new(state),
         }
         .into(),
     );
-    Ok(result)
+    Ok(any)
 }
 
 /// A flight info for the statement `handle`, which runs when it has an effect.
@@ -104,9 +122,9 @@ pub(super) async fn create(
 /// # Errors
 /// When the handle is unknown, a parameter has no value, or planning or running fails.
 pub(super) async fn info(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<FlightInfo> {
-    let statement = find(rooms, handle)?;
+    let statement = find(rooms, call, handle)?;
     let (prepared, parameters) = statement.ready(&call.session).await?;
-    statement::offer(rooms, call, prepared, parameters).await
+    statement::offer(rooms, call, prepared, (statement.profile, parameters)).await
 }
 
 /// The columns of the answer of `handle`; runs nothing.
@@ -114,16 +132,22 @@ pub(super) async fn info(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<Fl
 /// # Errors
 /// When the handle is unknown or planning fails.
 pub(super) async fn schema(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<SchemaRef> {
-    let (prepared, _) = find(rooms, handle)?.ready(&call.session).await?;
-    Ok(statement::answer_schema(&prepared))
+    let statement = find(rooms, call, handle)?;
+    let (prepared, _) = statement.ready(&call.session).await?;
+    Ok(statement::answer_schema(&prepared, statement.profile))
 }
 
 /// Binds `rows` to the statement `handle`.
 ///
 /// # Errors
 /// When the handle is unknown.
-pub(super) fn bind(rooms: &Rooms, handle: &[u8], rows: Option<RecordBatch>) -> Result<()> {
-    find(rooms, handle)?.state().bound = rows;
+pub(super) fn bind(
+    rooms: &Rooms,
+    call: &Call,
+    handle: &[u8],
+    rows: Option<RecordBatch>,
+) -> Result<()> {
+    find(rooms, call, handle)?.state().bound = rows;
     Ok(())
 }
 
@@ -138,32 +162,36 @@ pub(super) async fn update(
     handle: &[u8],
     rows: Option<RecordBatch>,
 ) -> Result<i64> {
-    let statement = find(rooms, handle)?;
+    let statement = find(rooms, call, handle)?;
     let bound = statement.state().bound.clone();
     let Some(rows) = rows.or(bound) else {
         let (prepared, _) = statement.ready(&call.session).await?;
-        return statement::run(&call.session, &prepared).await;
+        return statement::counted(rooms, call, &prepared).await;
     };
     let mut touched = -1;
     for row in 0..rows.num_rows() {
         let prepared = call.session.prepare(&statement.sql).await?;
         let prepared = parameters::bind(prepared, &rows, row)?;
-        touched = statement::sum(touched, statement::run(&call.session, &prepared).await?);
+        touched = statement::sum(touched, statement::counted(rooms, call, &prepared).await?);
     }
     Ok(touched)
 }
 
 /// Forgets the statement `handle`. An unknown one is forgotten already.
-pub(super) fn close(rooms: &Rooms, handle: &[u8]) {
-    if let Ok(id) = Uuid::from_slice(handle) {
+pub(super) fn close(rooms: &Rooms, call: &Call, handle: &[u8]) {
+    if find(rooms, call, handle).is_ok()
+        && let Ok(id) = Uuid::from_slice(handle)
+    {
         rooms.statements.take(id);
     }
 }
 
-fn find(rooms: &Rooms, handle: &[u8]) -> Result<std::sync::Arc<Statement>> {
+/// The statement `handle` of the caller; to others it does not exist.
+fn find(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<std::sync::Arc<Statement>> {
     let found = Uuid::from_slice(handle)
         .ok()
-        .and_then(|id| rooms.statements.get(id));
+        .and_then(|id| rooms.statements.get(id))
+        .filter(|statement| statement.owner == call.principal);
     Ok(found.ok_or_else(|| {
         Error::not_found("the prepared statement is unknown: it was closed or has expired")
             .hint("prepare it again")

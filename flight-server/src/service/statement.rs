@@ -11,9 +11,10 @@ use futures::TryStreamExt;
 use sluice_engine::error::Error;
 use sluice_engine::session::{Prepared, Session};
 use sluice_engine::statement::split;
+use uuid::Uuid;
 
-use super::{Call, Rooms, info, parameters};
-use crate::schema::wire_schema;
+use super::{Call, Planned, Rooms, info, parameters};
+use crate::schema::{Profile, wire_schema};
 use crate::status::{Refusal, Result};
 use crate::stream::{self, Messages};
 use crate::ticket::Ticket;
@@ -24,7 +25,7 @@ use crate::ticket::Ticket;
 /// What is wrong with it.
 pub(super) async fn info(rooms: &Rooms, call: &Call, sql: &str) -> Result<FlightInfo> {
     let prepared = call.session.prepare(sql).await?;
-    offer(rooms, call, prepared, Vec::new()).await
+    offer(rooms, call, prepared, (call.profile, Vec::new())).await
 }
 
 /// The columns of `sql`'s answer; runs nothing.
@@ -32,20 +33,21 @@ pub(super) async fn info(rooms: &Rooms, call: &Call, sql: &str) -> Result<Flight
 /// # Errors
 /// What is wrong with it.
 pub(super) async fn schema(call: &Call, sql: &str) -> Result<SchemaRef> {
-    Ok(answer_schema(&call.session.prepare(sql).await?))
+    let prepared = call.session.prepare(sql).await?;
+    Ok(answer_schema(&prepared, call.profile))
 }
 
 /// The columns in which `prepared` answers; none when it has an effect.
-pub(super) fn answer_schema(prepared: &Prepared) -> SchemaRef {
+pub(super) fn answer_schema(prepared: &Prepared, profile: Profile) -> SchemaRef {
     if prepared.has_effect() {
         Arc::new(Schema::empty())
     } else {
-        wire_schema(&prepared.schema())
+        wire_schema(&prepared.schema(), profile)
     }
 }
 
-/// A flight info for `prepared`, whose parameters are `parameters` and in place; runs it when it
-/// has an effect.
+/// A flight info for `prepared`, whose parameters are in place and in the ticket, in the types of a
+/// profile; runs it when it has an effect.
 ///
 /// # Errors
 /// When a parameter has no value, or running fails.
@@ -53,17 +55,22 @@ pub(super) async fn offer(
     rooms: &Rooms,
     call: &Call,
     prepared: Prepared,
-    parameters: Vec<u8>,
+    (profile, parameters): (Profile, Vec<u8>),
 ) -> Result<FlightInfo> {
-    let mut ticket = Ticket::new(call.session_id, prepared.sql());
-    let schema = answer_schema(&prepared);
+    let who = (call.principal.name().as_ref(), call.session_id);
+    let mut ticket = Ticket::new(who, prepared.sql(), profile);
+    let schema = answer_schema(&prepared, profile);
     if prepared.has_effect() {
         ticket.sql = String::new();
-        ticket.affected = Some(run(&call.session, &prepared).await?);
+        ticket.affected = Some(counted(rooms, call, &prepared).await?);
     } else {
         all_bound(&prepared)?;
+        let session = call.session.clone();
         ticket.parameters = parameters;
-        rooms.plans.put(ticket.id(), Arc::new(prepared));
+        ticket = ticket.pinned(session.pins(&prepared).await?);
+        rooms
+            .plans
+            .put(ticket.id(), Arc::new(Planned { prepared, session }));
     }
     info::statement(rooms, &schema, &ticket)
 }
@@ -71,34 +78,52 @@ pub(super) async fn offer(
 /// The rows of a ticket.
 ///
 /// # Errors
-/// When the ticket is forged or expired; errors of the query come inside the stream.
-pub(super) async fn redeem(rooms: &Rooms, handle: &[u8]) -> Result<Messages> {
+/// When the ticket is forged, expired, cancelled or somebody else's; errors of the query come
+/// inside the stream.
+pub(super) async fn redeem(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<Messages> {
     let ticket = Ticket::decode(&rooms.signer, handle)?;
+    ticket.check(call.principal.name())?;
     if ticket.affected.is_some() {
         return stream::ready_rows(RecordBatch::new_empty(Arc::new(Schema::empty())));
     }
-    let session = rooms.sessions.get(ticket.session());
-    let prepared = match rooms.plans.get(ticket.id()) {
-        Some(prepared) => prepared,
-        None => Arc::new(plan_again(&session, &ticket).await?),
+    if rooms.cancelled.get(ticket.id()).is_some() {
+        return Err(Error::cancelled("the query was cancelled").into());
+    }
+    let planned = match rooms.plans.get(ticket.id()) {
+        Some(planned) => planned,
+        None => Arc::new(plan_again(rooms, &ticket).await?),
     };
-    let wire = wire_schema(&prepared.schema());
-    Ok(stream::rows(wire, async move {
-        Ok(session.execute(&prepared).await?.rows)
-    }))
+    let wire = wire_schema(&planned.prepared.schema(), ticket.profile());
+    let who = (call.principal.name(), ticket.session());
+    let listed = rooms
+        .queries
+        .begin(ticket.id(), who, planned.prepared.sql());
+    let cpu = Arc::clone(planned.session.cpu());
+    let start = async move { Ok(planned.session.execute(&planned.prepared).await?.rows) };
+    stream::rows(wire, start, (&cpu, listed), call.wishes)
 }
 
 /// Runs a script of statements; gives the rows touched, or -1 when none of them counts rows.
 ///
 /// # Errors
 /// Those of the first statement that fails; the ones before it stay done.
-pub(super) async fn update(call: &Call, script: &str) -> Result<i64> {
+pub(super) async fn update(rooms: &Rooms, call: &Call, script: &str) -> Result<i64> {
     let mut touched = -1;
     for sql in split(script)? {
         let prepared = call.session.prepare(&sql).await?;
-        touched = sum(touched, run(&call.session, &prepared).await?);
+        touched = sum(touched, counted(rooms, call, &prepared).await?);
     }
     Ok(touched)
+}
+
+/// As [`run`], listed among the statements that run.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn counted(rooms: &Rooms, call: &Call, prepared: &Prepared) -> Result<i64> {
+    let who = (call.principal.name(), call.session_id);
+    let _listed = rooms.queries.begin(Uuid::new_v4(), who, prepared.sql());
+    run(&call.session, prepared).await
 }
 
 /// Runs `prepared` to its end; gives the rows it touched, or -1 for a query.
@@ -124,15 +149,19 @@ pub(super) fn sum(so_far: i64, more: i64) -> i64 {
     }
 }
 
-async fn plan_again(session: &Session, ticket: &Ticket) -> Result<Prepared> {
+/// Plans a ticket's query as it was planned: with the same settings, over the same versions of
+/// tables. It may have been another server that planned it.
+async fn plan_again(rooms: &Rooms, ticket: &Ticket) -> Result<Planned> {
+    let session = rooms.sessions.detached().pinned(ticket.pins()).await?;
     let prepared = session.prepare(&ticket.sql).await?;
     if prepared.has_effect() {
         return Err(Error::internal("a ticket of a query names a statement with an effect").into());
     }
-    match parameters::from_ipc(&ticket.parameters)? {
-        Some(row) => parameters::bind(prepared, &row, 0),
-        None => Ok(prepared),
-    }
+    let prepared = match parameters::from_ipc(&ticket.parameters)? {
+        Some(row) => parameters::bind(prepared, &row, 0)?,
+        None => prepared,
+    };
+    Ok(Planned { prepared, session })
 }
 
 fn all_bound(prepared: &Prepared) -> Result<()> {

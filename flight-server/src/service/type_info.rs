@@ -25,16 +25,20 @@ const fn time(characters: i32) -> Shape {
 }
 
 /// Name, code, shape of each type.
-const TYPES: [(&str, XdbcDataType, Shape); 14] = [
+const TYPES: [(&str, XdbcDataType, Shape); 18] = [
     ("BOOLEAN", XdbcDataType::XdbcBit, (Some(1), None)),
     ("TINYINT", XdbcDataType::XdbcTinyint, decimal(3)),
     ("SMALLINT", XdbcDataType::XdbcSmallint, decimal(5)),
     ("INTEGER", XdbcDataType::XdbcInteger, decimal(10)),
     ("BIGINT", XdbcDataType::XdbcBigint, decimal(19)),
     ("REAL", XdbcDataType::XdbcReal, binary(24)),
+    ("FLOAT", XdbcDataType::XdbcFloat, binary(24)),
     ("DOUBLE", XdbcDataType::XdbcDouble, binary(53)),
     ("DECIMAL", XdbcDataType::XdbcDecimal, decimal(38)),
+    ("NUMERIC", XdbcDataType::XdbcNumeric, decimal(38)),
+    ("CHAR", XdbcDataType::XdbcChar, TEXT),
     ("VARCHAR", XdbcDataType::XdbcVarchar, TEXT),
+    ("TEXT", XdbcDataType::XdbcLongvarchar, TEXT),
     ("VARBINARY", XdbcDataType::XdbcVarbinary, TEXT),
     ("DATE", XdbcDataType::XdbcDate, time(10)),
     ("TIME", XdbcDataType::XdbcTime, time(18)),
@@ -50,6 +54,7 @@ pub(super) fn batch(data_type: Option<i32>) -> Result<RecordBatch> {
     let mut builder = XdbcTypeInfoDataBuilder::new();
     for (name, data_type, (column_size, num_prec_radix)) in TYPES {
         let number = num_prec_radix.is_some();
+        let decimal = matches!(name, "DECIMAL" | "NUMERIC");
         let quote = (!number && name != "BOOLEAN").then(|| "'".to_owned());
         let (sql_data_type, datetime_subcode) = verbose(data_type);
         builder.append(XdbcTypeInfo {
@@ -58,16 +63,16 @@ pub(super) fn batch(data_type: Option<i32>) -> Result<RecordBatch> {
             column_size,
             literal_prefix: quote.clone(),
             literal_suffix: quote,
-            create_params: (name == "DECIMAL").then(|| vec!["precision".into(), "scale".into()]),
+            create_params: decimal.then(|| vec!["precision".into(), "scale".into()]),
             nullable: Nullable::NullabilityNullable,
-            case_sensitive: name == "VARCHAR",
+            case_sensitive: matches!(name, "CHAR" | "VARCHAR" | "TEXT"),
             searchable: Searchable::Full,
             unsigned_attribute: number.then_some(false),
             fixed_prec_scale: false,
             auto_increment: number.then_some(false),
             local_type_name: Some(name.to_owned()),
-            minimum_scale: (name == "DECIMAL").then_some(0),
-            maximum_scale: (name == "DECIMAL").then_some(38),
+            minimum_scale: decimal.then_some(0),
+            maximum_scale: decimal.then_some(38),
             sql_data_type,
             datetime_subcode,
             num_prec_radix,

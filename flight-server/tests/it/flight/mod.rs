@@ -2,10 +2,14 @@
 //! own client. The real drivers are in `tests/python`.
 
 mod access;
+mod cancel;
+mod ingest;
 mod metadata;
+mod options;
 mod prepared;
 mod statements;
 mod streams;
+mod tickets;
 
 use std::sync::Arc;
 
