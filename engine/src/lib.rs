@@ -71,6 +71,8 @@ pub mod replay;
 pub mod commands;
 pub mod system;
 
+pub mod metrics;
+
 pub mod session;
 
 pub mod engine;

@@ -2,10 +2,12 @@
 //! own client. The real drivers are in `tests/python`.
 
 mod access;
+mod certificates;
 mod metadata;
 mod prepared;
 mod statements;
 mod streams;
+mod watched;
 
 use std::sync::Arc;
 
