@@ -20,7 +20,8 @@ RUST_FILES = find $(CRATES) -name '*.rs' -print0
 PYTHON_TESTS = find $(CRATES) -name 'test_*.py' -print0
 
 .PHONY: help setup setup-test build demo test test-rust test-python chaos fuzz lint lint-deps \
-  fmt bench bench-peers bench-redact-peers accuracy docs clean-kafka
+  fmt bench bench-peers bench-redact-peers bench-flight-peers \
+  accuracy docs clean-kafka
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +82,9 @@ bench-peers: setup-test ## drain one topic with Sluice and with PySpark and prin
 
 bench-redact-peers: setup-test ## redact the same lines with Sluice, DataFusion, DuckDB and Presidio; PRESIDIO_LINES=2000
 	@benches/peers/redact.sh
+
+bench-flight-peers: setup-test ## read the same Parquet through Sluice, ROAPI, DuckDB and pyarrow's server; ROWS=2000000
+	@benches/peers/flight.sh
 
 docs: setup ## build the API documentation; a broken link is an error
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps

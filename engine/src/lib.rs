@@ -24,6 +24,8 @@ pub mod secret;
 pub mod options;
 pub mod references;
 
+pub mod type_name;
+
 pub mod definition;
 pub mod lineage;
 pub mod redaction;

@@ -12,6 +12,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use sluice_engine::error::{Error, Result};
+use sluice_engine::type_name::sql_name;
 
 /// Field metadata in which drivers look for the SQL name of a type.
 const TYPE_NAME: &str = "ARROW:FLIGHT:SQL:TYPE_NAME";
@@ -34,7 +35,7 @@ pub(crate) fn wire_schema(schema: &Schema) -> SchemaRef {
 pub(crate) fn described(schema: &Schema) -> Schema {
     let describe = |field: &FieldRef| {
         let kind = wire_type(field.data_type());
-        let mut metadata = HashMap::from([(TYPE_NAME.to_owned(), sql_name(&kind))]);
+        let mut metadata = HashMap::from([(TYPE_NAME.to_owned(), sql_name(&kind).to_owned())]);
         if let DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) =
             kind
         {
@@ -145,36 +146,6 @@ fn wire_entries(entries: &FieldRef) -> FieldRef {
         other => other.clone(),
     };
     Arc::new(Field::new(entries.name(), kind, false))
-}
-
-/// The SQL name of a wire type.
-pub(crate) fn sql_name(kind: &DataType) -> String {
-    match kind {
-        DataType::Boolean => "BOOLEAN",
-        DataType::Int8 => "TINYINT",
-        DataType::Int16 => "SMALLINT",
-        DataType::Int32 => "INTEGER",
-        DataType::Int64 => "BIGINT",
-        DataType::UInt8 => "TINYINT UNSIGNED",
-        DataType::UInt16 => "SMALLINT UNSIGNED",
-        DataType::UInt32 => "INTEGER UNSIGNED",
-        DataType::UInt64 => "BIGINT UNSIGNED",
-        DataType::Float32 => "REAL",
-        DataType::Float64 => "DOUBLE",
-        DataType::Decimal128(..) | DataType::Decimal256(..) => "DECIMAL",
-        DataType::Binary | DataType::FixedSizeBinary(_) => "VARBINARY",
-        DataType::Date32 => "DATE",
-        DataType::Time32(_) | DataType::Time64(_) => "TIME",
-        DataType::Timestamp(_, None) => "TIMESTAMP",
-        DataType::Timestamp(_, Some(_)) => "TIMESTAMP WITH TIME ZONE",
-        DataType::Interval(_) | DataType::Duration(_) => "INTERVAL",
-        DataType::List(_) | DataType::FixedSizeList(..) => "ARRAY",
-        DataType::Struct(_) => "STRUCT",
-        DataType::Map(..) => "MAP",
-        DataType::Union(..) => "UNION",
-        _ => "VARCHAR",
-    }
-    .to_owned()
 }
 
 #[cfg(test)]
