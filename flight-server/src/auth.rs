@@ -15,7 +15,7 @@ use sluice_engine::error::Error;
 use sluice_engine::metrics::Metrics;
 use tokio::sync::Semaphore;
 use tonic::Request;
-use tonic::metadata::MetadataMap;
+use tonic::codegen::http::HeaderMap;
 use uuid::Uuid;
 
 use self::presented::{Presented, cookies};
@@ -132,7 +132,7 @@ impl Gate {
     ///
     /// # Errors
     /// [`Refusal::Unauthenticated`] when credentials are wanted and none, or wrong ones, are there.
-    async fn admit(&self, headers: &MetadataMap, peer: &Peer) -> Result<Caller> {
+    async fn admit(&self, headers: &HeaderMap, peer: &Peer) -> Result<Caller> {
         let presented = Presented::read(headers);
         let mut expired = false;
         for text in &presented.bearers {
