@@ -45,7 +45,7 @@ pub(crate) async fn serve(
 ) -> Result<()> {
     let watched = Watched { engine, shutdown };
     let routes = Router::new()
-        .route("/livez", get(async || "ok\n"))
+        .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/healthz", get(healthy))
         .route("/metrics", get(metrics))

@@ -53,7 +53,8 @@ impl HashPasswordArgs {
                 format!("{key}\n{}", line(&name, hash_key(&key)))
             }
             None => {
-                let made = spawn_blocking(|| Ok(ScramVerifier::make(&read_password()?))).await;
+                let made =
+                    spawn_blocking(|| read_password().map(|text| ScramVerifier::make(&text))).await;
                 let fault = |error| Error::internal("hashing met a fault").source(error);
                 let verifier = made.map_err(fault)??;
                 match self.user {

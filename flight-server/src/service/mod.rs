@@ -162,7 +162,7 @@ impl Service {
     async fn redeem(&self, call: &Call, ticket: &Ticket) -> Result<Messages> {
         match command(&ticket.ticket)? {
             Command::TicketStatementQuery(ticket) => {
-                statement::redeem(self, &ticket.statement_handle).await
+                statement::redeem(self, call, &ticket.statement_handle).await
             }
             other => match metadata::batch(&call.session, &other).await? {
                 Some(batch) => rows::ready_rows(batch),

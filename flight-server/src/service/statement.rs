@@ -72,12 +72,12 @@ pub(super) async fn offer(
 ///
 /// # Errors
 /// When the ticket is forged or expired; errors of the query come inside the stream.
-pub(super) async fn redeem(rooms: &Rooms, handle: &[u8]) -> Result<Messages> {
+pub(super) async fn redeem(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<Messages> {
     let ticket = Ticket::decode(&rooms.signer, handle)?;
     if ticket.affected.is_some() {
         return stream::ready_rows(RecordBatch::new_empty(Arc::new(Schema::empty())));
     }
-    let session = rooms.sessions.get(ticket.session());
+    let (_, session) = rooms.sessions.get(ticket.session(), &call.principal);
     let prepared = match rooms.plans.get(ticket.id()) {
         Some(prepared) => prepared,
         None => Arc::new(plan_again(&session, &ticket).await?),

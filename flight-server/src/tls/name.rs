@@ -96,7 +96,7 @@ impl<'a> Iterator for Elements<'a> {
                 let (digits, rest) = rest.split_at_checked(usize::from(first - 0x80))?;
                 let length = digits
                     .iter()
-                    .fold(0, |sum, digit| sum << 8 | usize::from(*digit));
+                    .fold(0, |sum, digit| (sum << 8) | usize::from(*digit));
                 (length, rest)
             }
             _ => return None,
