@@ -128,20 +128,27 @@ def test_the_ticket_of_one_is_no_key_for_another(guarded, certificate):
             client.do_get(info.endpoints[0].ticket, robot).read_all()
 
 
-@pytest.mark.parametrize("password", [ALICE["password"], KEY, TOKEN, "wrong", ""])
-def test_the_postgresql_door_asks_for_the_same(guarded, password):
+def postgres(guarded, user, password, sslmode="require"):
     host, port = guarded.postgres_address
-    # A token or a key proves no name, so any name goes with it.
-    options = {"host": host, "port": port, "user": "alice", "password": password or None, "dbname": "sluice"}
-    if password == ALICE["password"]:
-        with psycopg.connect(**options, sslmode="require") as db:
-            assert db.execute("SELECT current_user").fetchone() == ("alice",)
-    elif password in ("wrong", ""):
-        with pytest.raises(psycopg.OperationalError):
-            psycopg.connect(**options, sslmode="require")
-    else:
-        with psycopg.connect(**options, sslmode="require") as db:
-            assert db.execute("SELECT 1").fetchone() == (1,)
-    if password == ALICE["password"]:
-        with pytest.raises(psycopg.OperationalError):
-            psycopg.connect(**options, sslmode="disable")
+    options = {"host": host, "port": port, "dbname": "sluice", "sslmode": sslmode}
+    return psycopg.connect(user=user, password=password, **options)
+
+
+@pytest.mark.parametrize(("user", "password"), [("alice", ALICE["password"]), ("anyone", TOKEN)])
+def test_the_postgresql_door_opens_to_the_same(guarded, user, password):
+    with postgres(guarded, user, password) as db:
+        assert db.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "sslmode"),
+    [
+        ("alice", "wrong", "require"),
+        ("alice", "", "require"),
+        ("nobody", ALICE["password"], "require"),
+        ("alice", ALICE["password"], "disable"),
+    ],
+)
+def test_the_postgresql_door_is_closed_to_others(guarded, user, password, sslmode):
+    with pytest.raises(psycopg.OperationalError):
+        postgres(guarded, user, password, sslmode)
