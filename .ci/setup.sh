@@ -4,7 +4,7 @@
 #   setup.sh build    what compiling needs: a C compiler, lld, pkg-config, OpenSSL's headers, cargo
 #   setup.sh test     what the tests need besides: rustfmt, clippy, a JDK from 17 on, Maven, Kafka's
 #                     jars, the JDBC drivers of .ci/jars.sha256, psql, psqlODBC, and the Python
-#                     clients of .ci/python-requirements.txt in their own environment
+#                     clients of .ci/python-*.txt in their own environment
 #
 # Packages come through apt, as root or with sudo. Downloads stay in SLUICE_CACHE, outside the tree.
 set -euo pipefail
@@ -82,13 +82,16 @@ components() {
 # Made anew when the requirements or the interpreter change; the stamp is written last.
 python_clients() {
   local wanted venv=$cache/venv
-  wanted=$(python3 --version && sha256sum < "$here/python-requirements.txt")
+  wanted=$(python3 --version && cat "$here"/python-*.txt | sha256sum)
   [ "$(cat "$venv/stamp" 2> /dev/null)" != "$wanted" ] || return 0
   echo "setup: installing the Python clients into $venv" >&2
   rm -rf "$venv"
   python3 -m venv "$venv" || fail "cannot make a Python environment in $venv"
   "$venv/bin/python" -m pip --quiet --disable-pip-version-check install \
     --requirement "$here/python-requirements.txt" || fail "pip cannot install the Python clients"
+  "$venv/bin/python" -m pip --quiet --disable-pip-version-check install --no-deps \
+    --target "$venv/superset" --requirement "$here/python-superset.txt" \
+    || fail "pip cannot install the Python client of Superset"
   echo "$wanted" > "$venv/stamp"
 }
 
