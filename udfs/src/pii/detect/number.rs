@@ -21,6 +21,8 @@ pub(super) const CATEGORIES: Categories = Categories::NONE
 
 /// Fewest digits of a candidate, so that a run of them needs no separator.
 const DIGITS_MIN: usize = 6;
+/// Fewest digits of what has digits of its own kind: those of a person.
+const OWN_MIN: usize = 9;
 /// Longest part of a number in parentheses.
 const AREA_MAX: usize = 5;
 /// Digits of a part of an address of the internet.
@@ -142,6 +144,10 @@ fn date_length(head: Head, text: &[u8]) -> Option<usize> {
 /// dots between them, and no fifth in sight.
 #[inline(always)]
 fn address_length(head: Head) -> Option<usize> {
+    // The first dot stands behind one to three digits.
+    if head.dots & 0b1110 == 0 {
+        return None;
+    }
     let (mut digits, mut dots, mut length) = (head.digits, head.dots, 0);
     for group in 0..4 {
         let count = digits.trailing_ones();
@@ -170,7 +176,9 @@ fn verify(text: &[u8], (start, end): (usize, usize), wanted: Categories) -> Opti
     }
     let mut groups = Groups::default();
     if groups.read(text, start, end) {
-        if let Some(finding) = numbered(text, &groups, wanted) {
+        if groups.digits() >= OWN_MIN
+            && let Some(finding) = numbered(text, &groups, wanted)
+        {
             return Some(finding);
         }
         let after = text.get(groups.end(groups.count())..).unwrap_or_default();
