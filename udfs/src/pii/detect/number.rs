@@ -168,9 +168,13 @@ fn address_length(head: Head) -> Option<usize> {
 
 /// The number that begins with the digits in `start..end`.
 fn verify(text: &[u8], (start, end): (usize, usize), wanted: Categories) -> Option<Finding> {
-    let marked = plus_before(text, start) > 0 || before(text, start) == Some(b'(');
-    let track = track::begins(text, start);
-    let path = card::in_path(text, start..end);
+    // A mark ends in one of these bytes, which are rare.
+    let (mut marked, mut track, mut path) = (false, false, false);
+    if let Some(b'+' | b'B' | b'b' | b'(' | b';' | b'/') = before(text, start) {
+        marked = plus_before(text, start) > 0 || before(text, start) == Some(b'(');
+        track = track::begins(text, start);
+        path = card::in_path(text, start..end);
+    }
     if !marked && !track && !path && !opens(text, start) {
         return None;
     }

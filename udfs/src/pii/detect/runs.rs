@@ -32,15 +32,15 @@ impl Carried {
     }
 }
 
-/// Places in a block where runs come to be worth a look, one bit for each byte.
+/// Places where runs come to be worth a look: one bit for each byte of a block, block by block.
 #[derive(Debug)]
 pub(super) struct Places {
     /// The last of the first bytes of a number, [`NUMBER`] of them.
-    pub(super) number: u64,
+    pub(super) number: [u64; BLOCKS],
     /// The last of the first bytes of a token, [`TOKEN`] of them.
-    pub(super) token: u64,
+    pub(super) token: [u64; BLOCKS],
     /// The second digit of a word that begins with two letters and two digits.
-    pub(super) account: u64,
+    pub(super) account: [u64; BLOCKS],
 }
 
 /// Runs of bytes of one class across blocks.
@@ -64,7 +64,7 @@ impl Runs {
         masks: &Masks<Bits>,
         cut: [u64; BLOCKS],
         next_digit: bool,
-    ) -> [Places; BLOCKS] {
+    ) -> Places {
         let cut = Bits::new(cut);
         let digit = masks.digit;
         let after = self.digits.shift(digit, 1) & !cut;
@@ -80,18 +80,11 @@ impl Runs {
         let [any, late] = &mut self.opened;
         let any = any.shift(opens & !in_time, 5);
         let late = late.shift(opens & in_time, 5);
-        let number = (six & (any | late & long)).to_array();
-        let token = self.token(word | masks.hyphen, cut).to_array();
-        let account = self.account(masks, word, cut).to_array();
-        let mut lanes = number.into_iter().zip(token).zip(account);
-        std::array::from_fn(|_| {
-            let ((number, token), account) = lanes.next().unwrap_or_default();
-            Places {
-                number,
-                token,
-                account,
-            }
-        })
+        Places {
+            number: (six & (any | late & long)).to_array(),
+            token: self.token(word | masks.hyphen, cut).to_array(),
+            account: self.account(masks, word, cut).to_array(),
+        }
     }
 
     /// Places behind which a number may begin: not inside a word, a version or an address of the

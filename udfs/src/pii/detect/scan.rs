@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use super::masks::{AHEAD, BLOCK, Masks, Window, Words, pad};
-use super::runs::{BLOCKS, NUMBER, Runs, TOKEN};
+use super::runs::{BLOCKS, NUMBER, Places, Runs, TOKEN};
 
 /// Bytes that are scanned in one step, and what is read beyond them.
 type Span = [u8; SPAN + AHEAD];
@@ -109,23 +109,31 @@ pub(super) fn scan(bytes: &[u8], starts: impl Iterator<Item = usize>, found: &mu
         read(span, words, &mut masks);
         // A separator at the end of the span joins what follows it, unless a row begins there.
         let next_digit = start != from + SPAN && span.get(SPAN).is_some_and(u8::is_ascii_digit);
-        let places = runs.next(&Masks::together(&masks), cut, next_digit);
-        for ((masks, places), first) in masks.iter().zip(&places).zip((0..).step_by(BLOCK)) {
-            let from = from + first;
-            push_all(numbers, (from + 1).wrapping_sub(NUMBER), places.number);
-            let escape = escapes(masks.escape, block(span, first));
-            let sign = masks.at | escape.sign;
-            let odd = escape.folded | masks.odd;
+        let Places {
+            number,
+            token,
+            account,
+        } = runs.next(&Masks::together(&masks), cut, next_digit);
+        let blocks = masks.iter().zip(number).zip(token).zip(account);
+        for (block, (((masks, number), token), account)) in blocks.enumerate() {
+            let from = from + block * BLOCK;
+            push_all(numbers, (from + 1).wrapping_sub(NUMBER), number);
+            let (mut sign, mut odd) = (masks.at, masks.odd);
+            if masks.escape != 0 {
+                let escapes = escapes(masks.escape, window(span, block));
+                sign |= escapes.sign;
+                odd |= escapes.folded;
+            }
             *any_odd |= odd != 0;
-            let mut any = places.token | places.account | sign | odd | masks.word;
+            let mut any = token | account | sign | odd | masks.word;
             while any != 0 {
                 let place = any.trailing_zeros();
                 let kind = |mask: u64, kind: Kinds| (mask >> place & 1) as u8 * kind.0;
                 others.push(Candidate {
                     at: from + place as usize,
                     kinds: Kinds(
-                        kind(places.token, Kinds::TOKEN)
-                            | kind(places.account, Kinds::ACCOUNT)
+                        kind(token, Kinds::TOKEN)
+                            | kind(account, Kinds::ACCOUNT)
                             | kind(sign, Kinds::SIGN)
                             | kind(masks.word, Kinds::WORD)
                             | kind(odd, Kinds::ODD),
@@ -141,21 +149,23 @@ pub(super) fn scan(bytes: &[u8], starts: impl Iterator<Item = usize>, found: &mu
 /// for the others costs more than they do.
 #[inline(always)]
 fn read(span: &Span, words: &Words, masks: &mut [Masks<u64>; BLOCKS]) {
-    for (masks, first) in masks.iter_mut().zip((0..).step_by(BLOCK)) {
-        *masks = Masks::common(block(span, first), words);
+    for (block, masks) in masks.iter_mut().enumerate() {
+        *masks = Masks::common(window(span, block), words);
     }
-    for (masks, first) in masks.iter_mut().zip((0..).step_by(BLOCK)) {
+    for (block, masks) in masks.iter_mut().enumerate() {
         if masks.rare != 0 {
-            masks.add_rare(block(span, first));
+            masks.add_rare(window(span, block));
         }
     }
 }
 
-/// The block that begins at `first`.
+/// The block of this number, and what is read beyond it.
 #[inline(always)]
-fn block(span: &Span, first: usize) -> &Window {
-    let block = span.get(first..).and_then(|rest| rest.first_chunk());
-    block.unwrap_or(&[0; BLOCK + AHEAD])
+fn window(span: &Span, block: usize) -> &Window {
+    let window = span
+        .get(block * BLOCK..)
+        .and_then(|rest| rest.first_chunk());
+    window.unwrap_or(&[0; BLOCK + AHEAD])
 }
 
 /// Appends the places of the bits of `mask`, which counts from `from`: four at a time, because how
@@ -163,16 +173,15 @@ fn block(span: &Span, first: usize) -> &Window {
 #[inline(always)]
 fn push_all(places: &mut Vec<usize>, from: usize, mut mask: u64) {
     let end = places.len() + mask.count_ones() as usize;
-    loop {
-        places.extend_from_slice(&[(); 4].map(|()| {
-            let place = from.wrapping_add(mask.trailing_zeros() as usize);
-            mask &= mask.wrapping_sub(1);
-            place
-        }));
-        if places.len() >= end {
-            break;
-        }
-    }
+    let mut next = || {
+        let place = from.wrapping_add(mask.trailing_zeros() as usize);
+        mask &= mask.wrapping_sub(1);
+        place
+    };
+    while {
+        places.extend_from_slice(&[next(), next(), next(), next()]);
+        places.len() < end
+    } {}
     places.truncate(end);
 }
 
