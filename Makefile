@@ -9,6 +9,8 @@ export SLUICE_CACHE ?= $(HOME)/.cache/sluice
 export CARGO_TARGET_DIR ?= $(SLUICE_CACHE)/target
 export SLUICE_BIN := $(CARGO_TARGET_DIR)/debug/sluice
 export SLUICE_PYTHON := $(SLUICE_CACHE)/venv/bin/python
+export SLUICE_JARS := $(SLUICE_CACHE)/jars
+export SLUICE_GO_CLIENT := $(SLUICE_CACHE)/go-client
 
 DEMO_ARGS ?=
 TEST_ARGS ?=
@@ -17,11 +19,11 @@ BENCH_ARGS ?=
 # Modules declared by a macro are invisible to `cargo fmt`, so rustfmt gets the list of files.
 CRATES = engine udfs connectors sql flight-server benches
 RUST_FILES = find $(CRATES) -name '*.rs' -print0
-PYTHON_TESTS = find $(CRATES) -name 'test_*.py' -print0
+PYTEST = $(SLUICE_PYTHON) -m pytest -q -rs --rootdir . -p no:cacheprovider
+CLIENTS = flight-server/tests
 
-.PHONY: help setup setup-test build demo test test-rust test-python chaos fuzz lint lint-deps \
-  fmt bench bench-peers bench-redact-peers bench-flight-peers \
-  accuracy docs clean-kafka
+.PHONY: help setup setup-test build demo test test-rust test-python test-java test-go chaos fuzz \
+  lint lint-deps fmt bench bench-peers bench-redact-peers bench-flight-peers accuracy docs clean-kafka
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,14 +41,19 @@ build: setup ## build the sluice binary
 demo: build ## run the main job on generated logs; DEMO_ARGS='--for 30s' ends it by itself
 	@$(SLUICE_BIN) demo $(DEMO_ARGS)
 
-test: setup-test lint test-rust test-python ## run every check and test there is
+test: setup-test lint test-rust test-python test-java test-go ## run every check and test there is
 
 test-rust: setup-test ## run the Rust tests; TEST_ARGS='--test it redact' narrows them
 	cargo test --locked --workspace --no-fail-fast $(TEST_ARGS)
 
-test-python: setup-test build ## run the tests that drive the server with Python clients
-	@mapfile -d '' tests < <($(PYTHON_TESTS)); \
-	  [ $${#tests[@]} = 0 ] || $(SLUICE_PYTHON) -m pytest -q -p no:cacheprovider "$${tests[@]}"
+test-python: setup-test build ## run the tests that drive the server with Python, psql and ODBC clients
+	@$(PYTEST) $(CLIENTS)/python
+
+test-java: setup-test build ## run the tests that drive the server with the JDBC drivers
+	@$(PYTEST) $(CLIENTS)/java
+
+test-go: setup-test build ## run the test that drives the server with the Go client, where Go is installed
+	@$(PYTEST) $(CLIENTS)/go
 
 chaos: export CHAOS_SECONDS ?= 180
 chaos: setup-test ## kill, stop and continue ingesting processes for CHAOS_SECONDS (180); CHAOS_SEED repeats a run

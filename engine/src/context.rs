@@ -12,7 +12,7 @@ use datafusion::catalog::{
 use datafusion::common::DFSchema;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::context::SessionState;
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionStateBuilder};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult};
@@ -87,6 +87,19 @@ impl Contexts {
             policies: None,
             catalogs: Arc::new(MemoryCatalogProviderList::new()),
         })
+    }
+
+    /// Bytes that plans have taken from the memory pool, what they may take, and what they have
+    /// spilled to disk.
+    #[must_use]
+    pub fn usage(&self) -> (u64, Option<u64>, u64) {
+        let pool = &self.runtime.memory_pool;
+        let limit = match pool.memory_limit() {
+            MemoryLimit::Finite(bytes) => Some(bytes as u64),
+            _ => None,
+        };
+        let spilled = self.runtime.disk_manager.used_disk_space();
+        (pool.reserved() as u64, limit, spilled)
     }
 
     /// Sessions know `policies`.

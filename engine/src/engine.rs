@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::context::Contexts;
 use crate::enrichment::{Enrichment, StoredTables};
 use crate::error::{Error, Result};
+use crate::metrics::{Family, Metrics, Observed};
 use crate::pipeline::Pipelines;
 use crate::pipeline::status::PipelineProgress;
 use crate::plugin::Plugin;
@@ -30,6 +31,7 @@ pub struct Engine {
     catalog: Arc<Catalog>,
     pipelines: Arc<Pipelines>,
     commands: Arc<Commands>,
+    metrics: Arc<Metrics>,
     /// The tables that enrichment reads.
     _stored: Arc<dyn StoredTables>,
     /// Looks at what enrichment reads for as long as the engine lives.
@@ -107,6 +109,7 @@ impl Engine {
             catalog,
             pipelines,
             commands,
+            metrics: Arc::default(),
             _stored: stored,
             _watch: enrichment.watch(),
         }))
@@ -126,6 +129,26 @@ impl Engine {
             Arc::clone(&self.commands),
             authority,
         )
+    }
+
+    /// Counters of this process, for whoever counts.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Every metric with its values at this moment.
+    #[must_use]
+    pub fn observe(&self) -> Vec<Family> {
+        let (used, limit, spilled) = self.contexts.usage();
+        let observed = Observed {
+            metrics: &self.metrics,
+            pipelines: &self.pipelines.progress(),
+            partitions: &self.pipelines.partitions(),
+            memory: (used, limit),
+            spilled,
+        };
+        observed.families()
     }
 
     /// Starts every defined pipeline, and from here on those that statements define.

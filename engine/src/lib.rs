@@ -73,6 +73,8 @@ pub mod replay;
 pub mod commands;
 pub mod system;
 
+pub mod metrics;
+
 pub mod session;
 
 pub mod engine;

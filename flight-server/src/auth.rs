@@ -12,9 +12,10 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sluice_engine::error::Error;
+use sluice_engine::metrics::Metrics;
 use tokio::sync::Semaphore;
 use tonic::Request;
-use tonic::metadata::MetadataMap;
+use tonic::codegen::http::HeaderMap;
 use uuid::Uuid;
 
 use self::presented::{Presented, cookies};
@@ -51,6 +52,7 @@ pub(crate) struct Gate {
     /// Whether cookies are kept from connections without TLS.
     secure: bool,
     verifying: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
 /// A caller who was let in.
@@ -88,7 +90,14 @@ impl Gate {
             signer,
             secure,
             verifying: Arc::new(Semaphore::new(VERIFIED_AT_A_TIME)),
+            metrics: Arc::default(),
         }
+    }
+
+    /// The same gate, whose refusals count in `metrics`.
+    pub(crate) fn with_metrics(mut self, metrics: &Arc<Metrics>) -> Self {
+        self.metrics = Arc::clone(metrics);
+        self
     }
 
     /// The caller that [`Admission`] found for `request`.
@@ -123,7 +132,7 @@ impl Gate {
     ///
     /// # Errors
     /// [`Refusal::Unauthenticated`] when credentials are wanted and none, or wrong ones, are there.
-    async fn admit(&self, headers: &MetadataMap, peer: &Peer) -> Result<Caller> {
+    async fn admit(&self, headers: &HeaderMap, peer: &Peer) -> Result<Caller> {
         let presented = Presented::read(headers);
         let mut expired = false;
         for text in &presented.bearers {
@@ -174,8 +183,12 @@ impl Gate {
         let certified = certificate.and_then(|name| self.users.certificate(name));
         match (presented.wrong(expired), certified) {
             (None, Some(principal)) => Ok(principal),
-            (None, None) => Err(wanted(certificate.is_some())),
+            (None, None) => {
+                self.metrics.login_refused();
+                Err(wanted(certificate.is_some()))
+            }
             (Some(wrong), _) => {
+                self.metrics.login_refused();
                 // Whoever guesses waits; an honest program whose bearer ran out does not.
                 if !expired {
                     self.users.refused(peer.address).await;

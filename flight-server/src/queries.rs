@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use sluice_engine::error::Kind;
+use sluice_engine::metrics::{Metrics, Outcome, RunningQuery};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use uuid::Uuid;
 
 /// All running statements.
-#[derive(Default)]
 pub(crate) struct Queries {
+    metrics: Arc<Metrics>,
     running: Mutex<HashMap<u64, Arc<Query>>>,
     next: AtomicU64,
 }
@@ -42,6 +44,8 @@ pub(crate) struct Listed {
     number: u64,
     query: Arc<Query>,
     queries: Arc<Queries>,
+    /// `None` once it has ended.
+    counted: Option<RunningQuery>,
 }
 
 impl fmt::Debug for Queries {
@@ -53,6 +57,15 @@ impl fmt::Debug for Queries {
 }
 
 impl Queries {
+    /// None yet; those to come are counted in `metrics`.
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics,
+            running: Mutex::default(),
+            next: AtomicU64::new(0),
+        }
+    }
+
     /// Lists a statement for as long as the result lives.
     pub(crate) fn begin(
         self: &Arc<Self>,
@@ -76,6 +89,7 @@ impl Queries {
             number,
             query,
             queries: Arc::clone(self),
+            counted: Some(self.metrics.query_started()),
         }
     }
 
@@ -98,9 +112,26 @@ impl Queries {
 
 impl Listed {
     /// Counts what leaves.
-    pub(crate) fn sent(&self, rows: usize, bytes: usize) {
-        self.query.rows.fetch_add(rows as u64, Ordering::Relaxed);
-        self.query.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    pub(crate) fn sent(&mut self, rows: usize, bytes: usize) {
+        let (rows, bytes) = (rows as u64, bytes as u64);
+        self.query.rows.fetch_add(rows, Ordering::Relaxed);
+        self.query.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(counted) = &mut self.counted {
+            counted.sent(rows, bytes);
+        }
+    }
+
+    /// The statement has ended, with this error if with one. What is dropped instead was cancelled.
+    pub(crate) fn ended(mut self, with: Option<Kind>) {
+        let outcome = match with {
+            None => Outcome::Succeeded,
+            Some(Kind::Limit) => Outcome::Limited,
+            Some(Kind::Cancelled) => Outcome::Cancelled,
+            Some(_) => Outcome::Failed,
+        };
+        if let Some(counted) = self.counted.take() {
+            counted.end(outcome);
+        }
     }
 
     /// Says when the query is to end without its last rows.
@@ -139,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_query_is_listed_while_it_runs_and_every_run_of_it_is_cancelled() {
-        let queries = Arc::new(Queries::default());
+        let queries = Arc::new(Queries::new(Arc::default()));
         let who: (&Arc<str>, Uuid) = (&"me".into(), Uuid::new_v4());
         let (id, other) = (Uuid::new_v4(), Uuid::new_v4());
         let runs = [id, id, other].map(|id| queries.begin(id, who, "SELECT 1"));

@@ -1,35 +1,32 @@
 //! Listening: who may be listened to, TLS, limits of the protocol, and an end that lets calls
 //! finish.
 
-use std::collections::BTreeMap;
+mod options;
+
 use std::fmt;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
-use futures::stream::{self, Stream};
 use sluice_engine::engine::Engine;
 use sluice_engine::error::{Error, Result};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::Connected;
-use tonic::transport::{Identity, Server, ServerTlsConfig};
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::{HealthReporter, health_reporter};
 use tracing::{info, warn};
-use uuid::Uuid;
 
-use crate::auth::{Admission, Gate, Peer};
+use crate::auth::{Admission, Gate};
+use crate::connections::{House, incoming};
+use crate::observe;
 use crate::queries::Queries;
 use crate::service::Service;
-use crate::sessions::Sessions;
 use crate::ticket::Signer;
-use crate::users::Users;
+
+pub use self::options::ServerOptions;
 
 /// Largest message a client may send: parameters, long statements, a batch of rows to store.
 const MESSAGE_BYTES_MAX: usize = 256 << 20;
@@ -41,70 +38,16 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_WAIT: Duration = Duration::from_secs(20);
 /// What calls get to finish when the server ends.
 const DRAIN: Duration = Duration::from_secs(3);
-/// A rest after the operating system refused a connection, as when file handles run out.
-const ACCEPT_REST: Duration = Duration::from_millis(100);
-
-/// How the server listens.
-#[derive(Clone)]
-pub struct ServerOptions {
-    /// The address; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// What callers may present, of whatever name.
-    pub token: Option<String>,
-    /// Verifiers of passwords by user, as `sluice hash-password` makes them.
-    pub users: BTreeMap<String, String>,
-    /// Hashes of API keys by name, as `sluice hash-password` makes them.
-    pub api_keys: BTreeMap<String, String>,
-    /// PEM files of the certificate chain and of its key.
-    pub tls: Option<(PathBuf, PathBuf)>,
-    /// PEM file of the certificates that sign those which clients then must present.
-    pub tls_client_ca: Option<PathBuf>,
-    /// Every name in a client's certificate is a user's, not only those in `users`.
-    pub tls_client_users: bool,
-    /// A proxy in front does TLS, so that an address beyond loopback needs none here.
-    pub insecure_listen: bool,
-    /// The key of tickets and sessions, which replicas share; `None` makes a new one.
-    pub ticket_key: Option<String>,
-    /// Where PostgreSQL clients are served.
-    pub postgres_listen: Option<SocketAddr>,
-    /// Where health and metrics are served.
-    pub metrics_listen: Option<SocketAddr>,
-}
-
-impl Default for ServerOptions {
-    /// A free port of loopback, open to every program of the machine.
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            token: None,
-            users: BTreeMap::new(),
-            api_keys: BTreeMap::new(),
-            tls: None,
-            tls_client_ca: None,
-            tls_client_users: false,
-            insecure_listen: false,
-            ticket_key: None,
-            postgres_listen: None,
-            metrics_listen: None,
-        }
-    }
-}
-
-impl fmt::Debug for ServerOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerOptions")
-            .field("listen", &self.listen)
-            .field("tls", &self.tls)
-            .finish_non_exhaustive()
-    }
-}
 
 /// A server that accepts connections. Dropping it ends it at once.
 pub struct Running {
     address: SocketAddr,
     secure: bool,
     queries: Arc<Queries>,
+    metrics: Option<SocketAddr>,
     task: JoinSet<Result<()>>,
+    /// What goes on beside the service and ends with it.
+    _beside: JoinSet<()>,
 }
 
 impl fmt::Debug for Running {
@@ -135,6 +78,24 @@ impl Running {
         self.queries.count()
     }
 
+    /// Where health and metrics are served, such as `http://127.0.0.1:9090`.
+    #[must_use]
+    pub fn metrics_url(&self) -> Option<String> {
+        self.metrics.map(|address| format!("http://{address}"))
+    }
+
+    /// Every address, as the line says that the server prints when it is ready.
+    #[must_use]
+    pub fn doors(&self) -> String {
+        let flight = format!("flight={}", self.url());
+        let metrics = self.metrics_url().map(|url| format!("metrics={url}"));
+        [Some(flight), metrics]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
     /// Waits for its end.
     ///
     /// # Errors
@@ -152,66 +113,68 @@ impl Running {
 /// few seconds to finish.
 ///
 /// # Errors
-/// [`sluice_engine::error::Kind::Denied`] for an address beyond loopback without token and TLS, and
-/// when the address is taken or the TLS files cannot be used.
+/// [`sluice_engine::error::Kind::Denied`] for an address beyond loopback without credentials and
+/// TLS, and when an address is taken or the TLS files cannot be used.
 pub async fn serve(
     engine: Arc<Engine>,
     options: ServerOptions,
     shutdown: CancellationToken,
 ) -> Result<Running> {
-    check(&options)?;
-    let tls = options
-        .tls
-        .as_ref()
-        .map(|(cert, key)| tls(cert, key))
-        .transpose()?;
+    // Two providers are compiled in, and without a choice clients in this process have neither. An
+    // earlier choice stands.
+    let _earlier = rustls::crypto::ring::default_provider().install_default();
+    options.check()?;
+    let users = Arc::new(options.users()?);
+    let tls = options.tls()?;
     let secure = tls.is_some();
-    let mut server = Server::builder()
+    let (listener, address) = bind(options.listen, "--listen").await?;
+    let mut beside = JoinSet::new();
+    let mut metrics = None;
+    if let Some(listen) = options.metrics_listen {
+        let (listener, address) = bind(listen, "--metrics-listen").await?;
+        metrics = Some(address);
+        let watched = observe::serve(listener, Arc::clone(&engine), shutdown.clone());
+        beside.spawn(async move {
+            if let Err(error) = watched.await {
+                warn!(%error, "nobody can watch this server any more");
+            }
+        });
+    }
+    if let Some(tls) = &tls {
+        beside.spawn(Arc::clone(tls).follow());
+    }
+
+    let counters = Arc::clone(engine.metrics());
+    let signer = Signer::new(options.ticket_key.as_deref().map(str::as_bytes));
+    let gate = Gate::new(users, signer.clone(), secure).with_metrics(&counters);
+    let service = Service::new(engine, gate.clone(), signer);
+    let queries = service.queries();
+    let house = House {
+        tls,
+        sessions: service.sessions(),
+        metrics: counters,
+    };
+    let service = FlightServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let (health, health_service) = health_reporter();
+    health.set_serving::<FlightServiceServer<Service>>().await;
+    let serving = Server::builder()
         .http2_keepalive_interval(Some(PING_EVERY))
         .http2_keepalive_timeout(Some(PING_WAIT))
         .http2_adaptive_window(Some(true))
-        .http2_max_header_list_size(HEADER_BYTES_MAX);
-    if let Some(tls) = tls {
-        server = server.tls_config(tls).map_err(unusable_tls)?;
-    }
-    let listen = options.listen;
-    let listener = TcpListener::bind(listen).await.map_err(|error| {
-        Error::unavailable(format!("cannot listen on {listen}: {error}"))
-            .hint("choose another address with `--listen`")
-            .source(error)
-    })?;
-    let address = listener.local_addr().map_err(|error| {
-        Error::unavailable(format!("cannot listen on {listen}: {error}")).source(error)
-    })?;
-    let users = Users::new(
-        options.token.as_deref(),
-        &options.users,
-        &options.api_keys,
-        options.tls_client_users,
-        options.ticket_key.as_deref(),
-    )?;
-    let signer = Signer::new(options.ticket_key.as_deref().map(str::as_bytes));
-    let gate = Gate::new(Arc::new(users), signer.clone(), secure);
-    let service = Service::new(engine, gate.clone(), signer);
-    let queries = service.queries();
-    let incoming = connections(listener, service.sessions());
-    let service = FlightServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
-    let service = Admission::new(gate, service);
-    let signal = shutdown.clone().cancelled_owned();
-    let serving = server
-        .add_service(service)
-        .serve_with_incoming_shutdown(incoming, signal);
+        .http2_max_header_list_size(HEADER_BYTES_MAX)
+        .add_service(health_service)
+        .add_service(Admission::new(gate, service))
+        .serve_with_incoming_shutdown(
+            incoming(listener, house),
+            shutdown.clone().cancelled_owned(),
+        );
     let mut task = JoinSet::new();
     task.spawn(async move {
-        let drained = async {
-            shutdown.cancelled().await;
-            tokio::time::sleep(DRAIN).await;
-        };
         tokio::select! {
             ended = serving => ended.map_err(|error| {
                 Error::unavailable(format!("the server ended: {error}")).source(error)
             }),
-            () = drained => Ok(()),
+            () = drained(shutdown, health) => Ok(()),
         }
     });
     info!(%address, tls = secure, "listening");
@@ -219,138 +182,32 @@ pub async fn serve(
         address,
         secure,
         queries,
+        metrics,
         task,
+        _beside: beside,
     })
 }
 
-/// Beyond loopback everyone in reach may call, so there it takes a token, and TLS to keep it
-/// secret.
-fn check(options: &ServerOptions) -> Result<()> {
-    let encrypted = options.tls.is_some() || options.insecure_listen;
-    if options.listen.ip().is_loopback() || (options.token.is_some() && encrypted) {
-        return Ok(());
-    }
-    let missing = match (options.token.is_some(), encrypted) {
-        (true, _) => "TLS",
-        (false, true) => "a token",
-        (false, false) => "a token and TLS",
+/// Ends when calls have had their time to finish. Who asks for the server's health hears at once.
+async fn drained(shutdown: CancellationToken, health: HealthReporter) {
+    shutdown.cancelled().await;
+    health
+        .set_not_serving::<FlightServiceServer<Service>>()
+        .await;
+    health
+        .set_service_status("", ServingStatus::NotServing)
+        .await;
+    tokio::time::sleep(DRAIN).await;
+}
+
+/// Listens on `listen`, which the option `flag` chooses.
+async fn bind(listen: SocketAddr, flag: &str) -> Result<(TcpListener, SocketAddr)> {
+    let refused = |error: std::io::Error| {
+        Error::unavailable(format!("cannot listen on {listen}: {error}"))
+            .hint(format!("choose another address with `{flag}`"))
+            .source(error)
     };
-    let text = format!("refusing to listen on {} without {missing}", options.listen);
-    Err(Error::denied(text).hint(
-        "set `server.token`, and `server.tls_cert` with `server.tls_key`, or \
-         `server.insecure_listen` when a proxy in front does TLS; or listen on 127.0.0.1",
-    ))
-}
-
-fn tls(cert: &Path, key: &Path) -> Result<ServerTlsConfig> {
-    // Two providers are compiled in, and without a choice neither is used. An earlier choice
-    // stands.
-    let _earlier = rustls::crypto::ring::default_provider().install_default();
-    let identity = Identity::from_pem(read(cert, "certificate")?, read(key, "key")?);
-    Ok(ServerTlsConfig::new().identity(identity))
-}
-
-fn read(path: &Path, what: &str) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| {
-        let shown = path.display();
-        Error::not_found(format!("cannot read the TLS {what} \"{shown}\": {error}")).source(error)
-    })
-}
-
-fn unusable_tls(error: tonic::transport::Error) -> Error {
-    Error::user("the TLS certificate and key cannot be used")
-        .hint("both are PEM files, and the key belongs to the first certificate")
-        .source(error)
-}
-
-/// The connections that `listener` accepts, for ever.
-fn connections(
-    listener: TcpListener,
-    sessions: Arc<Sessions>,
-) -> impl Stream<Item = io::Result<Connection>> {
-    stream::unfold((listener, sessions), |(listener, sessions)| async move {
-        let (socket, address) = loop {
-            match listener.accept().await {
-                Ok(accepted) => break accepted,
-                Err(error) => {
-                    warn!(%error, "connection refused");
-                    tokio::time::sleep(ACCEPT_REST).await;
-                }
-            }
-        };
-        // Without it small answers wait for more to send; a socket that refuses is only slower.
-        let _slower = socket.set_nodelay(true);
-        let peer = Peer {
-            connection: Uuid::new_v4(),
-            address: address.ip(),
-            certificate: None,
-        };
-        let connection = Connection {
-            socket,
-            peer,
-            sessions: Arc::clone(&sessions),
-        };
-        Some((Ok(connection), (listener, sessions)))
-    })
-}
-
-/// One client's socket; its session ends with it.
-struct Connection {
-    socket: TcpStream,
-    peer: Peer,
-    sessions: Arc<Sessions>,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.sessions.disconnected(self.peer.connection);
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Peer;
-
-    fn connect_info(&self) -> Peer {
-        self.peer.clone()
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
-    }
+    let listener = TcpListener::bind(listen).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok((listener, address))
 }

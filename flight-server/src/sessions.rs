@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sluice_engine::authority::Authority;
 use sluice_engine::engine::Engine;
+use sluice_engine::metrics::Counted;
 use sluice_engine::session::Session;
 use uuid::Uuid;
 
@@ -30,6 +31,7 @@ pub(crate) struct Sessions {
 struct Opened {
     session: Session,
     owner: Principal,
+    _counted: Arc<Counted>,
     /// The client knows its id beyond the connection.
     kept: Arc<AtomicBool>,
 }
@@ -92,6 +94,7 @@ impl Sessions {
         self.open.get_or_put(id, || Opened {
             session: self.engine.session(Authority::Network),
             owner: owner.clone(),
+            _counted: Arc::new(self.engine.metrics().session()),
             kept: Arc::default(),
         })
     }

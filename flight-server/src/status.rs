@@ -30,6 +30,18 @@ pub(crate) enum Refusal {
 /// Shorthand for results of the service.
 pub(crate) type Result<T, E = Refusal> = std::result::Result<T, E>;
 
+impl Refusal {
+    /// The kind of error that it is, where it is one.
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Failed(error) => error.kind(),
+            Self::Unauthenticated(_) => Kind::Denied,
+            Self::Unimplemented(_) => Kind::Unsupported,
+            Self::Late => Kind::Limit,
+        }
+    }
+}
+
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Self::Failed(error)

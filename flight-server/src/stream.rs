@@ -94,8 +94,14 @@ pub(crate) fn rows(
             }
         };
         // What ends first drops the others, and with them the query.
+        let all = async {
+            let mut listed = listed;
+            let ended = encode_all(start, encoder, &mut listed, &sender).await;
+            listed.ended(ended.as_ref().err().map(Refusal::kind));
+            ended
+        };
         let ended = tokio::select! {
-            ended = encode_all(start, encoder, listed, &sender) => ended,
+            ended = all => ended,
             () = cancelled.cancelled() => Err(Error::cancelled("the query was cancelled").into()),
             () = late => Err(Refusal::Late),
         };
@@ -146,7 +152,7 @@ pub(crate) fn schema_bytes(schema: &Schema) -> Result<bytes::Bytes> {
 async fn encode_all(
     start: impl Future<Output = Result<QueryStream>> + Send,
     mut encoder: Encoder,
-    listed: Listed,
+    listed: &mut Listed,
     sender: &mpsc::Sender<Result<FlightData>>,
 ) -> Result<()> {
     let mut query = start.await?;
@@ -159,23 +165,23 @@ async fn encode_all(
             match timeout(GATHER_FOR, query.next()).await {
                 Ok(next) => next,
                 Err(_) => {
-                    send(gathered.take()?, &mut encoder, &listed, sender).await?;
+                    send(gathered.take()?, &mut encoder, listed, sender).await?;
                     continue;
                 }
             }
         };
         let Some(batch) = next.transpose()? else {
-            return send(gathered.take()?, &mut encoder, &listed, sender).await;
+            return send(gathered.take()?, &mut encoder, listed, sender).await;
         };
         if batch.num_rows() == 0 {
             continue;
         }
         if !gathered.takes(&batch) {
-            send(gathered.take()?, &mut encoder, &listed, sender).await?;
+            send(gathered.take()?, &mut encoder, listed, sender).await?;
         }
         gathered.push(batch);
         if first || gathered.is_full() {
-            send(gathered.take()?, &mut encoder, &listed, sender).await?;
+            send(gathered.take()?, &mut encoder, listed, sender).await?;
         }
         first = false;
     }
@@ -184,7 +190,7 @@ async fn encode_all(
 async fn send(
     batch: Option<RecordBatch>,
     encoder: &mut Encoder,
-    listed: &Listed,
+    listed: &mut Listed,
     sender: &mpsc::Sender<Result<FlightData>>,
 ) -> Result<()> {
     let Some(batch) = batch else {

@@ -180,11 +180,16 @@ impl Committer {
             Some(first) if first.num_columns() > target.fields().len() => first.schema(),
             _ => Arc::clone(target),
         };
+        let redactions = std::mem::take(&mut part.redactions);
+        let replaced: Vec<(String, u64)> = redactions
+            .iter()
+            .map(|line| (line.category.clone(), line.count))
+            .collect();
         let append = Append {
             writer: self.writer.clone(),
             rows: batches(schema, rows),
             ranges: ranges.clone(),
-            redactions: std::mem::take(&mut part.redactions),
+            redactions,
         };
         let commit = self.table.append(append).await?;
         for range in ranges.iter().filter(|range| range.rejected > 0) {
@@ -194,6 +199,11 @@ impl Committer {
         self.status.update(|progress| {
             progress.events += part.records();
             progress.rows += commit.rows;
+            progress.bytes += part.bytes as u64;
+            progress.commits += 1;
+            for (category, count) in replaced {
+                *progress.redactions.entry(category).or_default() += count;
+            }
             progress.rejected += part.rejects.len() as u64;
             progress.version = Some(commit.version);
             progress.schema_conflicts += unfit;

@@ -27,6 +27,16 @@ pub enum State {
 }
 
 impl State {
+    /// All states.
+    pub const ALL: [Self; 6] = [
+        Self::Stopped,
+        Self::Starting,
+        Self::Running,
+        Self::Idle,
+        Self::Retrying,
+        Self::Paused,
+    ];
+
     /// The word shown to users.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -52,6 +62,12 @@ pub struct PipelineProgress {
     pub events: u64,
     /// Rows committed.
     pub rows: u64,
+    /// Bytes that they took in memory, about.
+    pub bytes: u64,
+    /// Commits.
+    pub commits: u64,
+    /// Findings that were replaced in them, by category.
+    pub redactions: BTreeMap<String, u64>,
     /// Records in the dead letters.
     pub rejected: u64,
     /// Records in the stream that are not committed, of the partitions this process reads.

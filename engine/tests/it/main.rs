@@ -6,4 +6,5 @@ mod memory;
 mod pipeline;
 mod statements;
 mod functions;
+mod metrics_page;
 mod tidy;

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use sluice_engine::error::Error;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
-use tonic::metadata::MetadataMap;
 use tonic::server::NamedService;
 
 use super::{Caller, Gate, Peer};
@@ -70,8 +69,7 @@ where
         let mut service = std::mem::replace(&mut self.service, clone);
         Box::pin(async move {
             if let Some(peer) = request.extensions().get::<Peer>().cloned() {
-                let headers = MetadataMap::from_headers(request.headers().clone());
-                let verdict = gate.admit(&headers, &peer).await;
+                let verdict = gate.admit(request.headers(), &peer).await;
                 request.extensions_mut().insert(Verdict(Arc::new(verdict)));
             }
             service.call(request).await

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use tonic::metadata::MetadataMap;
+use tonic::codegen::http::HeaderMap;
 
 /// A header that may hold an API key.
 const API_KEY: &str = "x-api-key";
@@ -34,7 +34,7 @@ pub(super) struct Presented<'a> {
 
 impl<'a> Presented<'a> {
     /// Reads the headers of a call.
-    pub(super) fn read(headers: &'a MetadataMap) -> Self {
+    pub(super) fn read(headers: &'a HeaderMap) -> Self {
         let mut presented = Self::default();
         for text in texts(headers, "authorization") {
             let (scheme, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
@@ -78,7 +78,7 @@ impl<'a> Presented<'a> {
 }
 
 /// The values of the first headers `name` that are text.
-fn texts<'a>(headers: &'a MetadataMap, name: &'static str) -> impl Iterator<Item = &'a str> {
+fn texts<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = &'a str> {
     let values = headers.get_all(name).into_iter().take(PRESENTED_MAX);
     values.map(|value| value.to_str().unwrap_or_default())
 }
@@ -92,7 +92,7 @@ fn basic(text: &str) -> Option<(String, String)> {
 
 /// The values of the cookie `name`.
 pub(super) fn cookies<'a>(
-    headers: &'a MetadataMap,
+    headers: &'a HeaderMap,
     name: &'static str,
 ) -> impl Iterator<Item = &'a str> {
     let lines = headers

@@ -22,8 +22,8 @@ fn guarded() -> Gate {
     Gate::new(Arc::new(users), Signer::new(None), true)
 }
 
-fn headers(pairs: &[(&'static str, &str)]) -> MetadataMap {
-    let mut map = MetadataMap::new();
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
     for (name, value) in pairs {
         map.append(*name, value.parse().unwrap());
     }

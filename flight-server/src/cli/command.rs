@@ -7,6 +7,7 @@ use sluice_engine::error::Result;
 
 use super::dlq::DlqArgs;
 use super::functions::FunctionsArgs;
+use super::hash_password::HashPasswordArgs;
 use super::logging;
 use super::serve::ServeArgs;
 use super::sql::SqlArgs;
@@ -55,6 +56,8 @@ enum Mode {
     Table(Box<TableArgs>),
     /// Show the SQL functions
     Functions(FunctionsArgs),
+    /// Hash a password, or make an API key, for the configuration of a server
+    HashPassword(HashPasswordArgs),
 }
 
 impl Cli {
@@ -78,6 +81,7 @@ impl Cli {
             Mode::Dlq(args) => Box::pin(args.run()).await,
             Mode::Table(args) => Box::pin(args.run()).await,
             Mode::Functions(args) => args.run().await,
+            Mode::HashPassword(args) => args.run().await,
         }
     }
 }

@@ -16,6 +16,7 @@
 //! | `prompt` | `sluice sql` on a terminal |
 //! | `literal` | values as SQL text |
 //! | `functions`, `sql`, `serve`, `verify`, `dlq`, `table` | the modes of these names |
+//! | `hash_password` | `sluice hash-password` |
 //! | `command` | the arguments, and the way to the mode |
 
 pub mod exit;
@@ -42,6 +43,7 @@ mod run;
 mod prompt;
 
 mod functions;
+mod hash_password;
 mod sql;
 
 mod serve;

@@ -40,9 +40,10 @@ Examples:
   sluice serve --init init.sql
   sluice serve --data /var/lib/sluice --listen 127.0.0.1:50051 --config sluice.toml
 
-Standard output gets one line, \"ready flight=grpc://HOST:PORT\", when the server answers. Ctrl-C
-and SIGTERM end it within ten seconds, after its pipelines have committed what they have read.
-Any address beyond loopback needs a token, and TLS or --insecure-listen.";
+Standard output gets one line, \"ready flight=grpc://HOST:PORT\", when the server answers; with
+--metrics-listen it ends with \" metrics=http://HOST:PORT\". Ctrl-C and SIGTERM end it within ten
+seconds, after its pipelines have committed what they have read. Any address beyond loopback, but
+for metrics, needs a token, users or client certificates, and TLS or --insecure-listen.";
 
 /// Arguments of `sluice serve`.
 #[derive(Debug, Clone, Args)]
@@ -75,6 +76,14 @@ pub(crate) struct ServeArgs {
     /// PEM file of the certificate's key
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+
+    /// PEM file of the certificates that sign those of clients, which then must present one
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_client_ca: Option<PathBuf>,
+
+    /// Where to serve /healthz, /readyz, /livez and /metrics over HTTP; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT")]
+    metrics_listen: Option<SocketAddr>,
 
     /// Listen beyond loopback without TLS, because a proxy in front does it
     #[arg(long)]
@@ -124,6 +133,11 @@ impl ServeArgs {
             ("token_file", path(&self.token_file)),
             ("tls_cert", path(&self.tls_cert)),
             ("tls_key", path(&self.tls_key)),
+            ("tls_client_ca", path(&self.tls_client_ca)),
+            (
+                "metrics_listen",
+                self.metrics_listen.map(|address| address.to_string()),
+            ),
         ];
         let texts = texts
             .into_iter()
@@ -157,7 +171,7 @@ async fn start(
     let running = server::serve(Arc::clone(engine), options, shutdown).await?;
     engine.announce(&running.url())?;
     engine.start_pipelines();
-    let line = format!("ready flight={}\n", running.url());
+    let line = format!("ready {}\n", running.doors());
     if let Err(error) = print(line.into_bytes()).await {
         // Whoever closed standard output does not wait for the line, and clients may still come.
         warn!(%error, "nobody reads that the server is ready");

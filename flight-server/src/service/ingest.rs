@@ -57,7 +57,7 @@ pub(super) async fn run(
     let session = call.session.clone();
     let storing = spawn(async move {
         let stored = session.ingest(ingest).await;
-        drop(listed);
+        listed.ended(stored.as_ref().err().map(Error::kind));
         stored
     });
     let fault = |error| Error::internal("storing the rows met a fault inside Sluice").source(error);

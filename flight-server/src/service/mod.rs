@@ -88,6 +88,7 @@ pub(crate) struct Service(Arc<Rooms>);
 pub(crate) struct Rooms {
     gate: Gate,
     signer: Signer,
+    engine: Arc<Engine>,
     sessions: Arc<Sessions>,
     /// How the results of sessions are sent, where they have said it.
     settings: Shelf<Settings>,
@@ -132,11 +133,12 @@ impl Service {
         Self(Arc::new(Rooms {
             gate,
             signer,
-            sessions: Arc::new(Sessions::new(engine)),
+            queries: Arc::new(Queries::new(Arc::clone(engine.metrics()))),
+            sessions: Arc::new(Sessions::new(Arc::clone(&engine))),
+            engine,
             settings: Shelf::new(SETTINGS_MAX, STATEMENT_IDLE),
             plans: Shelf::new(PLANS_MAX, PLAN_IDLE),
             statements: Shelf::new(STATEMENTS_MAX, STATEMENT_IDLE),
-            queries: Arc::default(),
             cancelled: Shelf::new(CANCELLED_MAX, TICKET_LIFE),
         }))
     }

@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 use arrow_flight::FlightInfo;
 use arrow_flight::sql::{ActionCreatePreparedStatementResult, Any, ProstMessageExt};
 use sluice_engine::error::Error;
+use sluice_engine::metrics::Counted;
 use sluice_engine::session::{Prepared, Session};
 use uuid::Uuid;
 
@@ -33,6 +34,7 @@ pub(super) struct Statement {
     owner: Principal,
     /// The types that were announced when it was prepared.
     profile: Profile,
+    _counted: Counted,
     state: Mutex<State>,
 }
 
@@ -110,6 +112,7 @@ pub(super) async fn create(rooms: &Rooms, call: &Call, sql: &str) -> Result<Any>
             sql,
             owner: call.principal.clone(),
             profile: call.profile,
+            _counted: rooms.engine.metrics().statement(),
             state: Mutex::new(state),
         }
         .into(),

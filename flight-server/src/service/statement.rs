@@ -122,8 +122,10 @@ pub(super) async fn update(rooms: &Rooms, call: &Call, script: &str) -> Result<i
 /// As [`run`].
 pub(super) async fn counted(rooms: &Rooms, call: &Call, prepared: &Prepared) -> Result<i64> {
     let who = (call.principal.name(), call.session_id);
-    let _listed = rooms.queries.begin(Uuid::new_v4(), who, prepared.sql());
-    run(&call.session, prepared).await
+    let listed = rooms.queries.begin(Uuid::new_v4(), who, prepared.sql());
+    let ended = run(&call.session, prepared).await;
+    listed.ended(ended.as_ref().err().map(Refusal::kind));
+    ended
 }
 
 /// Runs `prepared` to its end; gives the rows it touched, or -1 for a query.

@@ -11,6 +11,7 @@ mod cli_dlq;
 mod redaction;
 mod ner;
 mod secrets;
+mod credentials;
 mod crash;
 mod chaos;
 mod fail_points;

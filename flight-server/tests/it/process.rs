@@ -105,9 +105,9 @@ impl Process {
         if self.url.is_none() {
             let said = std::fs::read_to_string(&self.place.out).unwrap_or_default();
             let line = said.strip_prefix("ready flight=");
-            self.url = line
-                .and_then(|line| line.strip_suffix('\n'))
-                .map(str::to_owned);
+            let line = line.and_then(|line| line.strip_suffix('\n'));
+            // What else it serves follows.
+            self.url = line.map(|line| line.split(' ').next().unwrap_or(line).to_owned());
         }
         self.url.as_deref()
     }

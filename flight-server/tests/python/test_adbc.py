@@ -1,8 +1,14 @@
 """The ADBC driver for Flight SQL, through its DB-API."""
 
+import subprocess
+import sys
+import threading
+
 import adbc_driver_manager
 import pyarrow
 import pytest
+
+ENDLESS = "SELECT * FROM generate_series(1, 1000000000000)"
 
 
 def objects(connection, **filters):
@@ -86,6 +92,31 @@ def test_objects_are_found_by_name_and_type(connect, table):
     assert [t["table_name"] for t in tables] == [table]
 
 
+def test_names_are_patterns_in_filters_and_names_in_schemas(connect, cursor, new_name):
+    name = new_name()
+    cursor.execute(f'CREATE TABLE "{name}_a" (x BIGINT)')
+    cursor.execute(f'CREATE TABLE "{name}xa" (y BIGINT)')
+    try:
+        found = objects(connect(), depth="tables", table_name_filter=f"{name}%")
+        names = {t["table_name"] for s in found[0]["catalog_db_schemas"] for t in s["db_schema_tables"] or []}
+        assert names == {f"{name}_a", f"{name}xa"}
+        assert connect().adbc_get_table_schema(f"{name}_a").names[:1] == ["x"]
+        with pytest.raises(adbc_driver_manager.Error):
+            connect().adbc_get_table_schema("no_such_table")
+    finally:
+        cursor.execute(f'DROP TABLE "{name}_a"')
+        cursor.execute(f'DROP TABLE "{name}xa"')
+
+
+def test_columns_tell_their_types_to_tools(connect, table):
+    found = objects(connect(), depth="all", table_name_filter=table)
+    tables = [t for s in found[0]["catalog_db_schemas"] for t in s["db_schema_tables"] or []]
+    columns = tables[0]["table_columns"]
+    assert [column["ordinal_position"] for column in columns][:3] == [1, 2, 3]
+    assert columns[0]["xdbc_type_name"].upper() == "BIGINT"
+    assert columns[1]["xdbc_type_name"].upper().startswith("VARCHAR")
+
+
 def test_a_tables_schema_is_given(connect, table):
     schema = connect().adbc_get_table_schema(table)
     assert schema.names[:3] == ["id", "message", "at"]
@@ -133,6 +164,114 @@ def test_a_table_is_read_while_another_connection_inserts(connect, table):
     assert reader.fetchone() == (8,)
     reader.close()
     writer.close()
+
+
+def test_the_schema_of_a_query_is_told_without_running_it(cursor):
+    schema = cursor.adbc_execute_schema(f"SELECT value AS v, 'x' AS letter FROM ({ENDLESS})")
+    assert schema.names == ["v", "letter"]
+
+
+def test_settings_are_the_connections_own(connect):
+    one, two = connect().cursor(), connect().cursor()
+    one.execute("SET datafusion.execution.batch_size = 99")
+    sizes = []
+    for cursor in (one, two):
+        cursor.execute("SHOW datafusion.execution.batch_size")
+        sizes.append(cursor.fetchone()[1])
+        cursor.close()
+    assert sizes[0] == "99" != sizes[1]
+
+
+@pytest.mark.parametrize("statement", ["BEGIN", "COMMIT", "SET search_path = public", "SET NAMES 'utf8'"])
+def test_what_tools_say_at_connect_is_no_error(cursor, statement):
+    cursor.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows"),
+    [
+        ("SELECT id FROM {t} ORDER BY id FETCH FIRST 1 ROWS ONLY", [(1,)]),
+        ("SELECT id FROM {t} ORDER BY id FETCH FIRST ROW ONLY", [(1,)]),
+        ("SELECT id FROM {t} ORDER BY id OFFSET 1 ROWS FETCH NEXT 1 ROWS ONLY", [(2,)]),
+        ("SELECT TOP 2 id FROM {t} ORDER BY id", [(1,), (2,)]),
+        ("SELECT {{fn upper('a')}}, {{d '2026-02-05'}} = DATE '2026-02-05'", [("A", True)]),
+        ("SELECT year(at), month(at), day(at) FROM {t} WHERE id = 1", [(2026, 1, 1)]),
+        ("SELECT current_schema(), current_database()", [("public", "sluice")]),
+        ("SELECT * FROM (SELECT id FROM {t}) AS probe WHERE 1 = 0", []),
+        ("SELECT count(*) FROM information_schema.table_constraints", [(0,)]),
+        (
+            "SELECT ordinal_position, column_name FROM information_schema.columns"
+            " WHERE table_name = '{t}' ORDER BY 1 LIMIT 2",
+            [(1, "id"), (2, "message")],
+        ),
+    ],
+)
+def test_the_sql_of_tools_is_understood(cursor, table, sql, rows):
+    cursor.execute(sql.format(t=table))
+    assert cursor.fetchall() == rows
+
+
+def test_statements_that_end_a_session_end_no_other(connect):
+    one, two = connect(), connect()
+    one.close()
+    with two.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
+
+
+def test_a_query_is_cancelled_while_it_is_read(cursor):
+    cursor.execute(ENDLESS)
+    assert cursor.fetchone() == (1,)
+    threading.Timer(0.2, cursor.adbc_cancel).start()
+    with pytest.raises(adbc_driver_manager.Error, match="(?i)cancel"):
+        while cursor.fetchmany(10_000):
+            pass
+    cursor.execute("SELECT 1")
+    assert cursor.fetchone() == (1,)
+
+
+def test_a_query_is_bounded_by_the_clients_deadline(connect):
+    deadline = {"adbc.flight.sql.rpc.timeout_seconds.fetch": "0.5"}
+    with connect(db_kwargs=deadline).cursor() as cursor:
+        with pytest.raises(adbc_driver_manager.Error, match="(?i)deadline|timeout|cancel"):
+            cursor.execute(f"SELECT count(*) FROM ({ENDLESS})")
+            cursor.fetchall()
+
+
+READ_PARTITION = """
+import sys
+import adbc_driver_flightsql.dbapi as flightsql
+with flightsql.connect(sys.argv[1], autocommit=True) as db, db.cursor() as cursor:
+    rows = 0
+    for line in sys.stdin:
+        cursor.adbc_read_partition(bytes.fromhex(line))
+        rows += cursor.fetch_arrow_table().num_rows
+    print(rows)
+"""
+
+
+def test_partitions_are_read_by_another_process(cursor, url):
+    partitions, schema = cursor.adbc_execute_partitions("SELECT value FROM generate_series(1, 1000)")
+    assert schema.names == ["value"]
+    lines = "".join(partition.hex() + "\n" for partition in partitions)
+    command = [sys.executable, "-c", READ_PARTITION, url]
+    assert subprocess.run(command, input=lines, text=True, capture_output=True, check=True).stdout == "1000\n"
+
+
+def test_partitions_come_while_the_query_is_planned(connect):
+    """PollFlightInfo: partitions are given until there are no more."""
+    with connect().cursor(adbc_stmt_kwargs={"adbc.statement.exec.incremental": "true"}) as cursor:
+        rows, calls = 0, 0
+        while calls < 10:
+            partitions, _ = cursor.adbc_execute_partitions("SELECT value FROM generate_series(1, 1000)")
+            if not partitions:
+                break
+            calls += 1
+            with connect().cursor() as reader:
+                for partition in partitions:
+                    reader.adbc_read_partition(partition)
+                    rows += reader.fetch_arrow_table().num_rows
+        assert rows == 1000
 
 
 def test_a_million_rows_arrive(cursor):

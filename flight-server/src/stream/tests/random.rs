@@ -403,7 +403,7 @@ fn shown(batches: &[RecordBatch]) -> String {
 #[tokio::test]
 async fn what_is_announced_is_what_is_sent_whatever_the_types() {
     let cpu = Cpu::new().unwrap();
-    let queries = Arc::new(Queries::default());
+    let queries = Arc::new(Queries::new(Arc::default()));
     for seed in 0..BATCHES {
         let mut random = Random(StdRng::seed_from_u64(seed));
         let whole = random.batch();

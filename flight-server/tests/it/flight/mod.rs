@@ -3,6 +3,7 @@
 
 mod access;
 mod cancel;
+mod certificates;
 mod ingest;
 mod metadata;
 mod options;
@@ -10,6 +11,7 @@ mod prepared;
 mod statements;
 mod streams;
 mod tickets;
+mod watched;
 
 use std::sync::Arc;
 

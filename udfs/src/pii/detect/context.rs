@@ -230,15 +230,19 @@ static PHONE_WORDS: LazyLock<Words> = LazyLock::new(|| {
 /// Whether a word may announce a telephone number that begins at `start`: a quick look that is
 /// right when it says no.
 pub(super) fn may_announce_phone(text: &[u8], start: usize) -> bool {
-    let window = start
-        .checked_sub(BLOCK)
-        .and_then(|from| text.get(from..)?.first_chunk());
-    match window {
-        Some(window) => PHONE_WORDS.any(window),
-        None => PHONE_WORDS.any(&pad(text
-            .get(start.saturating_sub(BLOCK)..start)
-            .unwrap_or_default())),
-    }
+    let from = start.saturating_sub(BLOCK);
+    let near = text.get(from..).unwrap_or_default();
+    let padded;
+    let window = match near.first_chunk() {
+        Some(window) => window,
+        None => {
+            padded = pad(near);
+            &padded
+        }
+    };
+    // Words that begin behind the start of the number do not announce it.
+    let after = u64::MAX.checked_shl((start - from) as u32).unwrap_or(0);
+    PHONE_WORDS.places(window) & !after != 0
 }
 
 /// Reads the surroundings of a candidate that begins at `start` for any of `words`.

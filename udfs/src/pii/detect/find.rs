@@ -1,5 +1,7 @@
 //! From places worth a look to findings, row by row.
 
+use std::ops::Range;
+
 use arrow::array::OffsetSizeTrait;
 
 use super::category::{Categories, Category};
@@ -73,12 +75,8 @@ impl Finder {
                 starts.iter().map(|one| one.as_usize() - start),
                 &mut candidates,
             );
-            self.chunk(
-                chunk,
-                (&candidates, first..row),
-                |row| bound(row) - start,
-                each,
-            );
+            let left = Left::of(&candidates);
+            self.chunk(chunk, (left, first..row), |row| bound(row) - start, each);
             self.candidates = candidates;
         }
     }
@@ -87,30 +85,24 @@ impl Finder {
     fn chunk(
         &mut self,
         chunk: &[u8],
-        (candidates, rows): (&Candidates, std::ops::Range<usize>),
+        (mut left, rows): (Left<'_>, Range<usize>),
         bound: impl Fn(usize) -> usize,
         each: &mut dyn FnMut(usize, &[Finding]),
     ) {
-        let (mut numbers, mut others) =
-            (candidates.numbers.as_slice(), candidates.others.as_slice());
         let mut row = rows.start;
         while row < rows.end {
-            let next = match (numbers.first(), others.first()) {
-                (None, None) if !self.reads_all => break,
-                (number, other) => {
-                    let other = other.map_or(usize::MAX, |one| one.at);
-                    number.map_or(other, |number| other.min(*number))
+            let next = left.first();
+            if !self.reads_all {
+                if next == usize::MAX {
+                    break;
                 }
-            };
-            while !self.reads_all && row + 1 < rows.end && bound(row + 1) <= next {
-                row += 1;
+                while row + 1 < rows.end && bound(row + 1) <= next {
+                    row += 1;
+                }
             }
             let (start, stop) = (bound(row), bound(row + 1));
-            let (own_numbers, own_others);
-            (own_numbers, numbers) = split(numbers, |at| *at < stop);
-            (own_others, others) = split(others, |one| one.at < stop);
             let text = chunk.get(start..stop).unwrap_or_default();
-            self.row(text, start, (own_numbers, own_others));
+            self.row(text, start, &mut left);
             if !self.found.is_empty() {
                 each(row, &self.found);
             }
@@ -119,47 +111,89 @@ impl Finder {
     }
 
     /// Replaces the findings by those of one row, whose first byte was scanned as `start`.
-    fn row(&mut self, text: &[u8], start: usize, candidates: (&[usize], &[Candidate])) {
+    fn row(&mut self, text: &[u8], start: usize, left: &mut Left<'_>) {
         self.found.clear();
-        let odd = candidates.1.iter().any(|one| one.kinds.has(Kinds::ODD));
-        if odd && self.folded.fold(text) {
+        if left.odd(start + text.len()) && self.folded.fold(text) {
+            left.skip(start + text.len());
             let folded = self.folded.bytes();
             scan(folded, std::iter::once(0), &mut self.folded_candidates);
-            look(
-                folded,
-                0,
-                (
-                    &self.folded_candidates.numbers,
-                    &self.folded_candidates.others,
-                ),
-                self.wanted,
-                &mut self.found,
-            );
+            let left = &mut Left::of(&self.folded_candidates);
+            look((folded, 0), left, self.wanted, &mut self.found);
             for finding in &mut self.found {
                 finding.start = self.folded.place(finding.start);
                 finding.end = self.folded.place(finding.end);
                 finding.mark = self.folded.place(finding.mark);
             }
         } else {
-            look(text, start, candidates, self.wanted, &mut self.found);
+            look((text, start), left, self.wanted, &mut self.found);
         }
     }
 }
 
-/// The first items, for which `is` holds, and the rest.
-fn split<T>(items: &[T], is: impl Fn(&T) -> bool) -> (&[T], &[T]) {
-    let count = items.iter().take_while(|item| is(item)).count();
-    items.split_at(count)
+/// Candidates that no row has taken yet.
+#[derive(Clone, Copy, Debug)]
+struct Left<'a> {
+    numbers: &'a [usize],
+    others: &'a [Candidate],
+    /// Whether any of them is of a character that stands for another.
+    any_odd: bool,
+}
+
+impl<'a> Left<'a> {
+    fn of(candidates: &'a Candidates) -> Self {
+        Self {
+            numbers: &candidates.numbers,
+            others: &candidates.others,
+            any_odd: candidates.any_odd,
+        }
+    }
+
+    /// Where the first of them is.
+    fn first(&self) -> usize {
+        let number = self.numbers.first().copied().unwrap_or(usize::MAX);
+        number.min(self.others.first().map_or(usize::MAX, |other| other.at))
+    }
+
+    /// Takes the next number before `stop`.
+    #[inline(always)]
+    fn number(&mut self, stop: usize) -> Option<usize> {
+        let (number, rest) = self.numbers.split_first()?;
+        (*number < stop).then(|| {
+            self.numbers = rest;
+            *number
+        })
+    }
+
+    /// Takes what comes next before `stop` and is no number.
+    #[inline(always)]
+    fn other(&mut self, stop: usize) -> Option<Candidate> {
+        let (other, rest) = self.others.split_first()?;
+        (other.at < stop).then(|| {
+            self.others = rest;
+            *other
+        })
+    }
+
+    /// Whether a character before `stop` may stand for another.
+    fn odd(&self, stop: usize) -> bool {
+        let mut row = self.others.iter().take_while(|other| other.at < stop);
+        self.any_odd && row.any(|other| other.kinds.has(Kinds::ODD))
+    }
+
+    /// Leaves out what is before `stop`.
+    fn skip(&mut self, stop: usize) {
+        while self.number(stop).is_some() || self.other(stop).is_some() {}
+    }
 }
 
 /// Appends the findings in `text`, whose candidates count from `start`.
 fn look(
-    text: &[u8],
-    start: usize,
-    (numbers, others): (&[usize], &[Candidate]),
+    (text, start): (&[u8], usize),
+    left: &mut Left<'_>,
     wanted: Categories,
     found: &mut Vec<Finding>,
 ) {
+    let stop = start + text.len();
     let mut progress = Progress::default();
     let row = &mut Row {
         text,
@@ -167,12 +201,12 @@ fn look(
         progress: &mut progress,
         found,
     };
-    if wanted.meets(number::CATEGORIES) {
-        for at in numbers {
+    while let Some(at) = left.number(stop) {
+        if wanted.meets(number::CATEGORIES) {
             number::find(row, at - start);
         }
     }
-    for candidate in others {
+    while let Some(candidate) = left.other(stop) {
         let (at, kinds) = (candidate.at - start, candidate.kinds);
         if kinds.has(Kinds::WORD) && wanted.meets(word::CATEGORIES) {
             word::find(row, at);

@@ -1,6 +1,6 @@
 //! Classes of 64 bytes at a time: one bit for each byte, found with SIMD instructions.
 
-use wide::{u8x16, u8x32};
+use wide::{bytemuck, u8x16, u8x32, u16x16, u64x4};
 
 /// Bytes of a block.
 pub(super) const BLOCK: usize = 64;
@@ -14,37 +14,40 @@ const LANES: usize = 32;
 
 /// One bit for each byte of a block, the first byte in the lowest bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Masks {
+pub(super) struct Masks<T> {
     /// `0` to `9`.
-    pub(super) digit: u64,
+    pub(super) digit: T,
     /// `A` to `Z` and `a` to `z`.
-    pub(super) letter: u64,
+    pub(super) letter: T,
     /// What may stand between the digits of a number: space, `-`, `.`, `/`.
-    pub(super) separator: u64,
+    pub(super) separator: T,
     /// `-` and `_`, which with letters and digits make up tokens.
-    pub(super) hyphen: u64,
+    pub(super) hyphen: T,
     /// `.`.
-    pub(super) dot: u64,
+    pub(super) dot: T,
     /// `:`.
-    pub(super) colon: u64,
+    pub(super) colon: T,
     /// `)`.
-    pub(super) close: u64,
-    /// `@`.
-    pub(super) at: u64,
-    /// `%` and `\`, with which other bytes are written.
-    pub(super) escape: u64,
-    /// The bytes that begin a character that stands for an ASCII one.
-    pub(super) odd: u64,
+    pub(super) close: T,
     /// Places where one of the words that announce a secret may begin.
-    pub(super) word: u64,
+    pub(super) word: T,
+    /// What is in one of the classes below, and all that is not ASCII. Few blocks have any.
+    pub(super) rare: T,
+    /// `@`.
+    pub(super) at: T,
+    /// `%` and `\`, with which other bytes are written.
+    pub(super) escape: T,
+    /// The bytes that begin a character that stands for an ASCII one.
+    pub(super) odd: T,
 }
 
-impl Masks {
-    /// The masks of the first 64 bytes of `window`, words by `words`.
+impl Masks<u64> {
+    /// The masks of the first 64 bytes of `window`, words by `words`, without the classes that few
+    /// blocks have.
     #[inline(always)]
-    pub(super) fn of(window: &Window, words: &Words) -> Self {
+    pub(super) fn common(window: &Window, words: &Words) -> Self {
         let (low, high) = (Half::of(window, 0, words), Half::of(window, LANES, words));
-        let common = Self {
+        Self {
             digit: join(low.digit, high.digit),
             letter: join(low.letter, high.letter),
             separator: join(low.separator, high.separator),
@@ -52,25 +55,42 @@ impl Masks {
             dot: join(low.dot, high.dot),
             colon: join(low.colon, high.colon),
             close: join(low.close, high.close),
+            word: join(low.word, high.word),
+            rare: join(low.rare, high.rare),
             ..Self::default()
-        };
-        if (low.rare | high.rare).to_bitmask() == 0 {
-            return common;
         }
-        let odd = |half: &Half| {
-            if half.bytes.to_bitmask() == 0 {
-                0
-            } else {
-                odd(half.bytes)
-            }
-        };
-        let at = |half: &Half| half.bytes.simd_eq(u8x32::splat(b'@')).to_bitmask();
+    }
+
+    /// Adds the classes that few blocks have.
+    #[inline(always)]
+    pub(super) fn add_rare(&mut self, window: &Window) {
+        let (low, high) = (load(window, 0), load(window, LANES));
+        let mask =
+            |class: fn(u8x32) -> u8x32| join(class(low).to_bitmask(), class(high).to_bitmask());
+        self.at = mask(is_at);
+        self.escape = mask(is_escape);
+        self.odd = mask(is_odd);
+    }
+}
+
+impl Masks<u64x4> {
+    /// The masks of four blocks, each in a lane.
+    #[inline(always)]
+    pub(super) fn together(blocks: &[Masks<u64>; 4]) -> Self {
+        let lanes = |class: fn(&Masks<u64>) -> u64| u64x4::new(blocks.each_ref().map(class));
         Self {
-            at: join(at(&low), at(&high)),
-            escape: join(low.escape.to_bitmask(), high.escape.to_bitmask()),
-            odd: join(odd(&low), odd(&high)),
-            word: join(low.words.to_bitmask(), high.words.to_bitmask()),
-            ..common
+            digit: lanes(|block| block.digit),
+            letter: lanes(|block| block.letter),
+            separator: lanes(|block| block.separator),
+            hyphen: lanes(|block| block.hyphen),
+            dot: lanes(|block| block.dot),
+            colon: lanes(|block| block.colon),
+            close: lanes(|block| block.close),
+            word: lanes(|block| block.word),
+            rare: lanes(|block| block.rare),
+            at: lanes(|block| block.at),
+            escape: lanes(|block| block.escape),
+            odd: lanes(|block| block.odd),
         }
     }
 }
@@ -80,16 +100,15 @@ const fn join(low: u32, high: u32) -> u64 {
 }
 
 /// A window of fewer bytes than it takes, filled with what is in no class.
-pub(super) fn pad(bytes: &[u8]) -> Window {
-    let mut window = [0; BLOCK + AHEAD];
+pub(super) fn pad<const LENGTH: usize>(bytes: &[u8]) -> [u8; LENGTH] {
+    let mut window = [0; LENGTH];
     if let Some(head) = window.get_mut(..bytes.len()) {
         head.copy_from_slice(bytes);
     }
     window
 }
 
-/// What is known of half a block: masks of the classes that most blocks have, and the lanes of the
-/// others, which few have.
+/// The masks of half a block.
 struct Half {
     digit: u32,
     letter: u32,
@@ -98,11 +117,8 @@ struct Half {
     dot: u32,
     colon: u32,
     close: u32,
-    bytes: u8x32,
-    escape: u8x32,
-    words: u8x32,
-    /// Lanes with their highest bit set, if any byte is in one of the rare classes.
-    rare: u8x32,
+    word: u32,
+    rare: u32,
 }
 
 impl Half {
@@ -113,8 +129,8 @@ impl Half {
         // `-`, `.` and `/` follow each other in ASCII.
         let separator = is(b' ') | within(bytes, b'-', 3);
         let letter = within(bytes | u8x32::splat(CASE), b'a', 26);
-        let escape = is(b'%') | is(b'\\');
-        let words = words.find(window, from);
+        // A byte beyond ASCII has its highest bit set itself.
+        let rare = bytes | is_at(bytes) | is_escape(bytes);
         Self {
             digit: within(bytes, b'0', 10).to_bitmask(),
             letter: letter.to_bitmask(),
@@ -123,11 +139,8 @@ impl Half {
             dot: is(b'.').to_bitmask(),
             colon: is(b':').to_bitmask(),
             close: is(b')').to_bitmask(),
-            bytes,
-            escape,
-            words,
-            // A byte beyond ASCII has its highest bit set itself.
-            rare: bytes | is(b'@') | escape | words,
+            word: words.find(window, from).to_bitmask(),
+            rare: rare.to_bitmask(),
         }
     }
 }
@@ -179,10 +192,18 @@ impl Head {
     }
 }
 
+fn is_at(bytes: u8x32) -> u8x32 {
+    bytes.simd_eq(u8x32::splat(b'@'))
+}
+
+fn is_escape(bytes: u8x32) -> u8x32 {
+    bytes.simd_eq(u8x32::splat(b'%')) | bytes.simd_eq(u8x32::splat(b'\\'))
+}
+
 /// UTF-8 leads of the characters that [`fold`](super::fold) replaces.
-fn odd(bytes: u8x32) -> u32 {
+fn is_odd(bytes: u8x32) -> u8x32 {
     let is = |byte: u8| bytes.simd_eq(u8x32::splat(byte));
-    (is(0xc2) | is(0xd9) | is(0xdb) | is(0xe2) | is(0xe3) | is(0xef)).to_bitmask()
+    is(0xc2) | is(0xd9) | is(0xdb) | is(0xe2) | is(0xe3) | is(0xef)
 }
 
 fn within(bytes: u8x32, first: u8, count: u8) -> u8x32 {
@@ -254,9 +275,11 @@ impl Words {
         }
     }
 
-    /// Whether a word may begin in the first 64 bytes of `window`.
-    pub(super) fn any(&self, window: &Window) -> bool {
-        (self.find(window, 0) | self.find(window, LANES)).to_bitmask() != 0
+    /// The places in the first 64 bytes of `window` where a word may begin.
+    #[inline(always)]
+    pub(super) fn places(&self, window: &Window) -> u64 {
+        let half = |from| self.find(window, from).to_bitmask();
+        join(half(0), half(LANES))
     }
 
     /// Lanes of ones where a word may begin.
@@ -274,15 +297,12 @@ impl Words {
     }
 }
 
-/// The high half of each byte. The compiler turns this into one shift by a constant; the shifts of
-/// vectors take their count from memory, which stalls.
-#[inline]
+/// The high half of each byte.
+#[inline(always)]
 fn high_halves(bytes: u8x32) -> u8x32 {
-    let mut halves = [0; LANES];
-    for (half, byte) in halves.iter_mut().zip(bytes.to_array()) {
-        *half = byte >> 4;
-    }
-    u8x32::new(halves)
+    // No instruction shifts bytes, but there is one for pairs of them.
+    let pairs: u16x16 = bytemuck::cast(bytes);
+    bytemuck::cast::<_, u8x32>(pairs >> 4_u32) & u8x32::splat(15)
 }
 
 #[cfg(test)]
@@ -296,7 +316,7 @@ mod tests {
             for at in [0, 31, 32, 63] {
                 let mut window = [b'~'; BLOCK + AHEAD];
                 window[at] = byte;
-                let masks = Masks::of(&window, &words);
+                let mut masks = Masks::common(&window, &words);
                 let bit = |is: bool| u64::from(is) << at;
                 assert_eq!(masks.digit, bit(byte.is_ascii_digit()), "{byte}");
                 assert_eq!(masks.letter, bit(byte.is_ascii_alphabetic()), "{byte}");
@@ -305,10 +325,13 @@ mod tests {
                 assert_eq!(masks.dot, bit(byte == b'.'), "{byte}");
                 assert_eq!(masks.colon, bit(byte == b':'), "{byte}");
                 assert_eq!(masks.close, bit(byte == b')'), "{byte}");
+                masks.add_rare(&window);
                 assert_eq!(masks.at, bit(byte == b'@'), "{byte}");
                 assert_eq!(masks.escape, bit(b"%\\".contains(&byte)), "{byte}");
                 let odd = [0xc2, 0xd9, 0xdb, 0xe2, 0xe3, 0xef].contains(&byte);
                 assert_eq!(masks.odd, bit(odd), "{byte}");
+                let any = byte >= 0x80 || b"@%\\".contains(&byte);
+                assert_eq!(masks.rare, bit(any), "{byte}");
             }
         }
     }
@@ -334,7 +357,7 @@ mod tests {
             for word in ["PaSS", "kEy=", "bc1q"] {
                 let mut window = [b' '; BLOCK + AHEAD];
                 window[at..at + 4].copy_from_slice(word.as_bytes());
-                assert_eq!(Masks::of(&window, &words).word, 1 << at, "{word}");
+                assert_eq!(Masks::common(&window, &words).word, 1 << at, "{word}");
             }
         }
     }

@@ -32,6 +32,7 @@ mod email;
 mod iban;
 
 mod fold;
+mod runs;
 mod scan;
 
 mod auth;

@@ -21,6 +21,8 @@ pub(super) const CATEGORIES: Categories = Categories::NONE
 
 /// Fewest digits of a candidate, so that a run of them needs no separator.
 const DIGITS_MIN: usize = 6;
+/// Fewest digits of what has digits of its own kind: those of a person.
+const OWN_MIN: usize = 9;
 /// Longest part of a number in parentheses.
 const AREA_MAX: usize = 5;
 /// Digits of a part of an address of the internet.
@@ -142,6 +144,10 @@ fn date_length(head: Head, text: &[u8]) -> Option<usize> {
 /// dots between them, and no fifth in sight.
 #[inline(always)]
 fn address_length(head: Head) -> Option<usize> {
+    // The first dot stands behind one to three digits.
+    if head.dots & 0b1110 == 0 {
+        return None;
+    }
     let (mut digits, mut dots, mut length) = (head.digits, head.dots, 0);
     for group in 0..4 {
         let count = digits.trailing_ones();
@@ -162,15 +168,21 @@ fn address_length(head: Head) -> Option<usize> {
 
 /// The number that begins with the digits in `start..end`.
 fn verify(text: &[u8], (start, end): (usize, usize), wanted: Categories) -> Option<Finding> {
-    let marked = plus_before(text, start) > 0 || before(text, start) == Some(b'(');
-    let track = track::begins(text, start);
-    let path = card::in_path(text, start..end);
+    // A mark ends in one of these bytes, which are rare.
+    let (mut marked, mut track, mut path) = (false, false, false);
+    if let Some(b'+' | b'B' | b'b' | b'(' | b';' | b'/') = before(text, start) {
+        marked = plus_before(text, start) > 0 || before(text, start) == Some(b'(');
+        track = track::begins(text, start);
+        path = card::in_path(text, start..end);
+    }
     if !marked && !track && !path && !opens(text, start) {
         return None;
     }
     let mut groups = Groups::default();
     if groups.read(text, start, end) {
-        if let Some(finding) = numbered(text, &groups, wanted) {
+        if groups.digits() >= OWN_MIN
+            && let Some(finding) = numbered(text, &groups, wanted)
+        {
             return Some(finding);
         }
         let after = text.get(groups.end(groups.count())..).unwrap_or_default();

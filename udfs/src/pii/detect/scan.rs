@@ -5,12 +5,12 @@
 
 use std::sync::LazyLock;
 
-use super::masks::{BLOCK, Masks, Words, pad};
+use super::masks::{AHEAD, BLOCK, Masks, Window, Words, pad};
+use super::runs::{BLOCKS, NUMBER, Places, Runs, TOKEN};
 
-/// Digits and separators that make a number worth a look.
-const NUMBER: u32 = 6;
-/// Letters, digits and hyphens that make a token worth a look.
-const TOKEN: u32 = 17;
+/// Bytes that are scanned in one step, and what is read beyond them.
+type Span = [u8; SPAN + AHEAD];
+const SPAN: usize = BLOCKS * BLOCK;
 
 /// What may be at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +50,13 @@ pub(super) struct Candidates {
     pub(super) numbers: Vec<usize>,
     /// What is no number.
     pub(super) others: Vec<Candidate>,
+    /// Whether any of them is [`Kinds::ODD`].
+    pub(super) any_odd: bool,
 }
 
 /// First byte of a token whose candidate is at `at`.
 pub(super) const fn token_start(at: usize) -> usize {
-    at + 1 - TOKEN as usize
+    at + 1 - TOKEN
 }
 
 /// Beginnings of the words that announce secrets. Which ones share a bucket was chosen so that the
@@ -75,56 +77,112 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
 /// Replaces the candidates by those in `bytes`, whose rows begin at the ascending `starts`.
 pub(super) fn scan(bytes: &[u8], starts: impl Iterator<Item = usize>, found: &mut Candidates) {
     let words = &*WORDS;
-    let Candidates { numbers, others } = found;
+    let Candidates {
+        numbers,
+        others,
+        any_odd,
+    } = found;
     numbers.clear();
     others.clear();
+    *any_odd = false;
     let mut starts = starts.chain([usize::MAX]);
     let mut start = starts.next().unwrap_or(usize::MAX);
     let mut runs = Runs::default();
-    for from in (0..bytes.len()).step_by(BLOCK) {
+    for from in (0..bytes.len()).step_by(SPAN) {
         let rest = bytes.get(from..).unwrap_or_default();
         let padded;
-        let window = match rest.first_chunk() {
-            Some(window) => window,
+        let span = match rest.first_chunk() {
+            Some(span) => span,
             None => {
                 padded = pad(rest);
                 &padded
             }
         };
-        let mut cut = 0_u64;
-        while start < from + BLOCK {
-            cut |= 1 << (start % BLOCK);
+        let mut cut = [0_u64; BLOCKS];
+        while start < from + SPAN {
+            if let Some(bits) = cut.get_mut((start - from) / BLOCK) {
+                *bits |= 1 << (start % BLOCK);
+            }
             start = starts.next().unwrap_or(usize::MAX);
         }
-        let masks = Masks::of(window, words);
-        // A separator at the end of the block joins what follows it, unless a row begins there.
-        let next_digit = start != from + BLOCK && window.get(BLOCK).is_some_and(u8::is_ascii_digit);
-        let bits = runs.next(&masks, cut, next_digit);
-        let mut number = bits.number;
-        while number != 0 {
-            numbers.push(from + number.trailing_zeros() as usize + 1 - NUMBER as usize);
-            number &= number - 1;
-        }
-        let escape = escapes(masks.escape, window);
-        let sign = masks.at | escape.sign;
-        let odd = escape.folded | masks.odd;
-        let mut any = bits.token | bits.account | sign | odd | masks.word;
-        while any != 0 {
-            let place = any.trailing_zeros();
-            let kind = |mask: u64, kind: Kinds| (mask >> place & 1) as u8 * kind.0;
-            others.push(Candidate {
-                at: from + place as usize,
-                kinds: Kinds(
-                    kind(bits.token, Kinds::TOKEN)
-                        | kind(bits.account, Kinds::ACCOUNT)
-                        | kind(sign, Kinds::SIGN)
-                        | kind(masks.word, Kinds::WORD)
-                        | kind(odd, Kinds::ODD),
-                ),
-            });
-            any &= any - 1;
+        let mut masks = [Masks::default(); BLOCKS];
+        read(span, words, &mut masks);
+        // A separator at the end of the span joins what follows it, unless a row begins there.
+        let next_digit = start != from + SPAN && span.get(SPAN).is_some_and(u8::is_ascii_digit);
+        let Places {
+            number,
+            token,
+            account,
+        } = runs.next(&Masks::together(&masks), cut, next_digit);
+        let blocks = masks.iter().zip(number).zip(token).zip(account);
+        for (block, (((masks, number), token), account)) in blocks.enumerate() {
+            let from = from + block * BLOCK;
+            push_all(numbers, (from + 1).wrapping_sub(NUMBER), number);
+            let (mut sign, mut odd) = (masks.at, masks.odd);
+            if masks.escape != 0 {
+                let escapes = escapes(masks.escape, window(span, block));
+                sign |= escapes.sign;
+                odd |= escapes.folded;
+            }
+            *any_odd |= odd != 0;
+            let mut any = token | account | sign | odd | masks.word;
+            while any != 0 {
+                let place = any.trailing_zeros();
+                let kind = |mask: u64, kind: Kinds| (mask >> place & 1) as u8 * kind.0;
+                others.push(Candidate {
+                    at: from + place as usize,
+                    kinds: Kinds(
+                        kind(token, Kinds::TOKEN)
+                            | kind(account, Kinds::ACCOUNT)
+                            | kind(sign, Kinds::SIGN)
+                            | kind(masks.word, Kinds::WORD)
+                            | kind(odd, Kinds::ODD),
+                    ),
+                });
+                any &= any - 1;
+            }
         }
     }
+}
+
+/// Reads the masks of all blocks. The rare classes come second: a branch between the instructions
+/// for the others costs more than they do.
+#[inline(always)]
+fn read(span: &Span, words: &Words, masks: &mut [Masks<u64>; BLOCKS]) {
+    for (block, masks) in masks.iter_mut().enumerate() {
+        *masks = Masks::common(window(span, block), words);
+    }
+    for (block, masks) in masks.iter_mut().enumerate() {
+        if masks.rare != 0 {
+            masks.add_rare(window(span, block));
+        }
+    }
+}
+
+/// The block of this number, and what is read beyond it.
+#[inline(always)]
+fn window(span: &Span, block: usize) -> &Window {
+    let window = span
+        .get(block * BLOCK..)
+        .and_then(|rest| rest.first_chunk());
+    window.unwrap_or(&[0; BLOCK + AHEAD])
+}
+
+/// Appends the places of the bits of `mask`, which counts from `from`: four at a time, because how
+/// many there are is hard to predict, and a wrong guess costs more.
+#[inline(always)]
+fn push_all(places: &mut Vec<usize>, from: usize, mut mask: u64) {
+    let end = places.len() + mask.count_ones() as usize;
+    let mut next = || {
+        let place = from.wrapping_add(mask.trailing_zeros() as usize);
+        mask &= mask.wrapping_sub(1);
+        place
+    };
+    while {
+        places.extend_from_slice(&[next(), next(), next(), next()]);
+        places.len() < end
+    } {}
+    places.truncate(end);
 }
 
 #[derive(Default)]
@@ -147,116 +205,6 @@ fn escapes(mut mask: u64, window: &[u8]) -> Escapes {
         mask &= mask - 1;
     }
     found
-}
-
-/// What a mask that is moved up leaves for the next block.
-#[derive(Clone, Copy, Debug, Default)]
-struct Carried {
-    over: u64,
-}
-
-impl Carried {
-    /// `mask` moved up by `places`, filled with the end of the block before. What moves over is
-    /// kept rather than the mask, because a shift of two words is slow on many processors.
-    #[inline]
-    fn shift(&mut self, mask: u64, places: u32) -> u64 {
-        let filled = mask << places | self.over;
-        self.over = mask >> (BLOCK as u32 - places);
-        filled
-    }
-}
-
-struct Bits {
-    number: u64,
-    token: u64,
-    account: u64,
-}
-
-/// Runs of bytes of one class across blocks.
-#[derive(Debug, Default)]
-struct Runs {
-    digits: Carried,
-    numbers: [Carried; 4],
-    openings: [Carried; 4],
-    times: [Carried; 3],
-    opened: [Carried; 2],
-    tokens: [Carried; 6],
-    accounts: [Carried; 4],
-}
-
-impl Runs {
-    #[inline(always)]
-    fn next(&mut self, masks: &Masks, cut: u64, next_digit: bool) -> Bits {
-        let digit = masks.digit;
-        let after = self.digits.shift(digit, 1) & !cut;
-        let ahead = (digit & !cut) >> 1 | u64::from(next_digit) << (BLOCK - 1);
-        let number = digit | masks.separator & after & ahead;
-        let word = digit | masks.letter;
-        let starts = digit & !after;
-        let opens = starts & self.opens(masks, after, cut);
-        let (in_time, long) = self.times(masks, after, cut);
-        let six = self.number(number, cut);
-        let [any, late] = &mut self.opened;
-        let any = any.shift(opens & !in_time, 5);
-        let late = late.shift(opens & in_time, 5);
-        Bits {
-            number: six & (any | late & long),
-            token: self.token(word | masks.hyphen, cut),
-            account: self.account(masks, word, cut),
-        }
-    }
-
-    /// Places behind which a number may begin: not inside a word, a version or an address of the
-    /// internet, but after an escape, which ends in a letter, and after a part in parentheses.
-    fn opens(&mut self, masks: &Masks, after_digit: u64, cut: u64) -> u64 {
-        let [a, b, c, d] = &mut self.openings;
-        let hyphen = masks.hyphen & !d.shift(masks.close, 1);
-        let inside = masks.letter | hyphen | masks.dot & after_digit;
-        let inside = a.shift(inside, 1) & !cut;
-        // `\n` and `%B`, then `%2B`.
-        let escape = b.shift(masks.escape, 2) | c.shift(masks.escape, 3);
-        !inside | escape
-    }
-
-    /// Places behind a digit and a colon, as in a time of day, where only a long number may begin,
-    /// and places that end six digits, if they are in one row.
-    fn times(&mut self, masks: &Masks, after_digit: u64, cut: u64) -> (u64, u64) {
-        let [a, b, c] = &mut self.times;
-        let in_time = a.shift(masks.colon & after_digit, 1) & !cut;
-        let two = masks.digit & after_digit;
-        let four = two & b.shift(two, 2);
-        (in_time, four & c.shift(two, 4))
-    }
-
-    /// Places that end six bytes of a run. Each step joins two runs that overlap in a byte, so that
-    /// the cut between the first two bytes of a pair is never stepped over.
-    fn number(&mut self, one: u64, cut: u64) -> u64 {
-        let [a, b, c, d] = &mut self.numbers;
-        let two = one & a.shift(one, 1) & !cut;
-        let three = two & b.shift(two, 1);
-        let five = three & c.shift(three, 2);
-        five & d.shift(five, 1)
-    }
-
-    /// Places that end the first seventeen bytes of a run.
-    fn token(&mut self, one: u64, cut: u64) -> u64 {
-        let [a, b, c, d, e, f] = &mut self.tokens;
-        let two = one & a.shift(one, 1) & !cut;
-        let three = two & b.shift(two, 1);
-        let five = three & c.shift(three, 2);
-        let nine = five & d.shift(five, 4);
-        let seventeen = nine & e.shift(nine, 8);
-        seventeen & !f.shift(seventeen, 1)
-    }
-
-    /// Second digits of words that begin with two letters and two digits.
-    fn account(&mut self, masks: &Masks, word: u64, cut: u64) -> u64 {
-        let [a, b, c, d] = &mut self.accounts;
-        let begins = masks.letter & (!a.shift(word, 1) | cut);
-        let second = masks.letter & b.shift(begins, 1) & !cut;
-        let third = masks.digit & c.shift(second, 1) & !cut;
-        masks.digit & d.shift(third, 1) & !cut
-    }
 }
 
 #[cfg(test)]
