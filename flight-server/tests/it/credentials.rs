@@ -76,6 +76,8 @@ fn what_it_prints_is_what_the_configuration_takes() {
         "--token",
     ];
     assert_eq!(answer(&[&ask[..], &[key]].concat()), "n\n7\n");
+    let alice = ["open sesame", "--user", "alice b."];
+    assert_eq!(answer(&[&ask[..], &alice].concat()), "n\n7\n");
     let refused = output(&[&ask[..], &["slk_wrong"]].concat());
     server.kill().unwrap();
     server.wait().unwrap();
