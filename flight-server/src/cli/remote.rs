@@ -10,9 +10,11 @@ use arrow_flight::FlightInfo;
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::sql::client::FlightSqlServiceClient;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use sluice_engine::error::{Error, Kind, Result};
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Status};
 use url::Url;
 
@@ -76,10 +78,14 @@ impl fmt::Display for Address {
 pub(crate) struct Access {
     /// Where it is.
     pub(crate) address: Address,
+    /// Whose password `token` is; `None` for a token or an API key.
+    pub(crate) user: Option<String>,
     /// What it wants to be shown.
     pub(crate) token: Option<String>,
     /// PEM file of the certificates to trust; `None` for the system's.
     pub(crate) certificates: Option<PathBuf>,
+    /// PEM files of the client's own certificate and its key.
+    pub(crate) identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// A connection to a server; the session there lives as long.
@@ -95,20 +101,26 @@ impl Remote {
     /// # Errors
     /// When nobody answers there, or TLS fails.
     pub(crate) async fn connect(access: Access) -> Result<Self> {
+        let endpoint = endpoint(&access)?;
         let Access {
             address,
+            user,
             token,
-            certificates,
+            ..
         } = access;
-        let endpoint = endpoint(&address, certificates.as_deref())?;
         let channel = endpoint
             .connect()
             .await
             .map_err(|error| unreachable(&address, error))?;
         let client = FlightServiceClient::new(channel).max_decoding_message_size(usize::MAX);
         let mut client = FlightSqlServiceClient::new_from_inner(client);
-        if let Some(token) = token {
-            client.set_token(token);
+        match (user, token) {
+            (Some(user), password) => {
+                let pair = format!("{user}:{}", password.unwrap_or_default());
+                client.set_header("authorization", format!("Basic {}", STANDARD.encode(pair)));
+            }
+            (None, Some(token)) => client.set_token(token),
+            (None, None) => {}
         }
         Ok(Self { client, address })
     }
@@ -164,7 +176,8 @@ impl Remote {
     }
 }
 
-fn endpoint(address: &Address, certificates: Option<&Path>) -> Result<Endpoint> {
+fn endpoint(access: &Access) -> Result<Endpoint> {
+    let address = &access.address;
     let scheme = if address.secure { "https" } else { "http" };
     let uri = format!("{scheme}://{}", address.authority);
     let wrong = |error: tonic::transport::Error| {
@@ -179,20 +192,18 @@ fn endpoint(address: &Address, certificates: Option<&Path>) -> Result<Endpoint> 
     if !address.secure {
         return Ok(endpoint);
     }
-    let trusted = Certificate::from_pem(trusted(certificates)?);
-    endpoint
-        .tls_config(ClientTlsConfig::new().ca_certificate(trusted))
-        .map_err(wrong)
+    let trusted = Certificate::from_pem(trusted(access.certificates.as_deref())?);
+    let mut tls = ClientTlsConfig::new().ca_certificate(trusted);
+    if let Some((certificate, key)) = &access.identity {
+        tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
+    }
+    endpoint.tls_config(tls).map_err(wrong)
 }
 
 /// The PEM text of the certificates to trust.
 fn trusted(file: Option<&Path>) -> Result<Vec<u8>> {
     if let Some(path) = file {
-        let shown = path.display();
-        return std::fs::read(path).map_err(|error| {
-            Error::not_found(format!("cannot read the certificates \"{shown}\": {error}"))
-                .source(error)
-        });
+        return read(path);
     }
     let system = SYSTEM_CERTIFICATES
         .iter()
@@ -200,6 +211,14 @@ fn trusted(file: Option<&Path>) -> Result<Vec<u8>> {
     system.ok_or_else(|| {
         Error::not_found("this system keeps no certificates in a known place")
             .hint("name a PEM file of the certificates to trust after --tls-ca")
+    })
+}
+
+/// The content of a PEM file.
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| {
+        let shown = path.display();
+        Error::not_found(format!("cannot read the PEM file \"{shown}\": {error}")).source(error)
     })
 }
 

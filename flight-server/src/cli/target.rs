@@ -24,7 +24,11 @@ pub(crate) struct Target {
     #[arg(long, value_name = "FILE.toml", conflicts_with = "url")]
     config: Option<PathBuf>,
 
-    /// The server's token
+    /// The user whose password --token or --token-file gives
+    #[arg(long, value_name = "NAME", requires = "url")]
+    user: Option<String>,
+
+    /// The server's token, an API key, or the password of --user
     #[arg(
         long,
         env = "SLUICE_TOKEN",
@@ -40,6 +44,14 @@ pub(crate) struct Target {
     /// PEM file of the certificates to trust instead of the system's
     #[arg(long, value_name = "FILE", env = "SSL_CERT_FILE", hide_env = true)]
     tls_ca: Option<PathBuf>,
+
+    /// PEM file of this client's own certificate, for a server that wants one
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// PEM file of the certificate's key
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
 }
 
 /// Where statements run.
@@ -87,8 +99,10 @@ impl Target {
         };
         let access = Access {
             address,
+            user: self.user,
             token,
             certificates: self.tls_ca,
+            identity: self.tls_cert.zip(self.tls_key),
         };
         Ok(Place::Remote(Box::new(Remote::connect(access).await?)))
     }

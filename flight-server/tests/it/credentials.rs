@@ -76,6 +76,8 @@ fn what_it_prints_is_what_the_configuration_takes() {
         "--token",
     ];
     assert_eq!(answer(&[&ask[..], &[key]].concat()), "n\n7\n");
+    let alice = ["open sesame", "--user", "alice b."];
+    assert_eq!(answer(&[&ask[..], &alice].concat()), "n\n7\n");
     let refused = output(&[&ask[..], &["slk_wrong"]].concat());
     server.kill().unwrap();
     server.wait().unwrap();
@@ -95,7 +97,7 @@ fn no_password_and_a_wrong_entry_are_refused() {
         ("[server.users]\nalice = \"hunter2\"", "alice"),
         ("[server.api_keys]\nci = \"hunter2\"", "ci"),
         ("[server]\nticket_key = \"hunter2\"", "server.ticket_key"),
-        ("[server]\nmetrics_listen = \"hunter2\"", "metrics_listen"),
+        ("[server]\nmetrics_listen = \"hunter2\"", "is no address"),
     ] {
         let config = folder.path().join("sluice.toml");
         fs::write(&config, written).unwrap();
