@@ -207,22 +207,29 @@ fn look(
         }
     }
     while let Some(candidate) = left.other(stop) {
-        let (at, kinds) = (candidate.at - start, candidate.kinds);
-        if kinds.has(Kinds::WORD) && wanted.meets(word::CATEGORIES) {
-            word::find(row, at);
-        }
-        if kinds.has(Kinds::TOKEN) && wanted.meets(token::CATEGORIES) {
-            token::find(row, token_start(at));
-        }
-        if kinds.has(Kinds::SIGN) && wanted.meets(sign::CATEGORIES) {
-            sign::find(row, at);
-        }
-        if kinds.has(Kinds::ACCOUNT) && wanted.has(Category::Iban) {
-            iban::find(row, at);
-        }
+        find(row, candidate.at - start, candidate.kinds);
     }
     for detector in BY_NAME.iter().filter(|one| one.categories.meets(wanted)) {
         (detector.find)(text, wanted, found);
     }
     resolve(found);
+}
+
+/// Appends what is at `at`. Called rather than inlined, because few rows have such a place, and
+/// the others need not prepare for it.
+#[inline(never)]
+fn find(row: &mut Row<'_>, at: usize, kinds: Kinds) {
+    let wanted = row.wanted;
+    if kinds.has(Kinds::WORD) && wanted.meets(word::CATEGORIES) {
+        word::find(row, at);
+    }
+    if kinds.has(Kinds::TOKEN) && wanted.meets(token::CATEGORIES) {
+        token::find(row, token_start(at));
+    }
+    if kinds.has(Kinds::SIGN) && wanted.meets(sign::CATEGORIES) {
+        sign::find(row, at);
+    }
+    if kinds.has(Kinds::ACCOUNT) && wanted.has(Category::Iban) {
+        iban::find(row, at);
+    }
 }

@@ -178,6 +178,11 @@ fn verify(text: &[u8], (start, end): (usize, usize), wanted: Categories) -> Opti
     if !marked && !track && !path && !opens(text, start) {
         return None;
     }
+    // Most numbers of logs end here: few digits alone, of which no word makes a phone number.
+    let alone = !marked && !track && end - start < OWN_MIN && !goes_on(text, end);
+    if alone && !phone::may_be_alone(text, start..end) {
+        return None;
+    }
     let mut groups = Groups::default();
     if groups.read(text, start, end) {
         if groups.digits() >= OWN_MIN
@@ -206,6 +211,15 @@ fn verify(text: &[u8], (start, end): (usize, usize), wanted: Categories) -> Opti
     }
     let wanted = !track && wanted.has(Category::Phone);
     wanted.then(|| phone::verify(text, start)).flatten()
+}
+
+/// Whether more of a number may stand behind the digits that end at `end`: others, or an extension.
+fn goes_on(text: &[u8], end: usize) -> bool {
+    match text.get(end..).unwrap_or_default() {
+        [b' ' | b'-' | b'.', next, ..] => matches!(next, b'0'..=b'9' | b'('),
+        [next, ..] => matches!(next, b'(' | b')' | b'/' | b'x' | b'X' | b'e' | b'E'),
+        [] => false,
+    }
 }
 
 /// What has digits of its own kind: a track, a card, a number of a person.

@@ -1,6 +1,8 @@
 //! Telephone numbers: international numbers with their plus sign (ITU-T E.164), North American
 //! ones in the groupings they are written in, and any number that a word announces.
 
+use std::ops::Range;
+
 use super::boundary::{before, closes, digits_end, is_whole, is_word, opens, plus_before};
 use super::category::Category;
 use super::context::{
@@ -33,12 +35,23 @@ pub(super) fn may_be(text: &[u8], groups: &Groups) -> bool {
         .any(|sizes| sizes == [3, 3, 4]);
     let end = groups.end(groups.count());
     north_american
-        || may_announce_phone(text, groups.start)
-        || text.len() <= ALONE_MAX && begins_text(text, groups.start)
+        || may_be_announced(text, groups.start)
         || (1..=groups.count()).any(|count| follows(text, groups.end(count), PHONE_AFTER))
         || text
             .get(end)
             .is_some_and(|next| matches!(next, b'x' | b'X'))
+}
+
+/// The same of digits with nothing of a number behind them.
+pub(super) fn may_be_alone(text: &[u8], digits: Range<usize>) -> bool {
+    digits.len() >= ANNOUNCED_MIN
+        && !text.get(digits.end).copied().is_some_and(is_word)
+        && (may_be_announced(text, digits.start) || follows(text, digits.end, PHONE_AFTER))
+}
+
+/// Whether what stands before a number may make it one of a telephone.
+fn may_be_announced(text: &[u8], start: usize) -> bool {
+    may_announce_phone(text, start) || text.len() <= ALONE_MAX && begins_text(text, start)
 }
 
 fn begins_text(text: &[u8], start: usize) -> bool {

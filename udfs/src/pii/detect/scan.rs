@@ -75,7 +75,7 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
 });
 
 /// Replaces the candidates by those in `bytes`, whose rows begin at the ascending `starts`.
-pub(super) fn scan(bytes: &[u8], starts: impl Iterator<Item = usize>, found: &mut Candidates) {
+pub(super) fn scan(bytes: &[u8], mut starts: impl Iterator<Item = usize>, found: &mut Candidates) {
     let words = &*WORDS;
     let Candidates {
         numbers,
@@ -85,7 +85,6 @@ pub(super) fn scan(bytes: &[u8], starts: impl Iterator<Item = usize>, found: &mu
     numbers.clear();
     others.clear();
     *any_odd = false;
-    let mut starts = starts.chain([usize::MAX]);
     let mut start = starts.next().unwrap_or(usize::MAX);
     let mut runs = Runs::default();
     for from in (0..bytes.len()).step_by(SPAN) {
