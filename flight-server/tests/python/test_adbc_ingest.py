@@ -81,9 +81,11 @@ def test_a_stream_of_batches_is_stored_as_one(cursor, new_name):
     assert count(cursor, name) == 150
 
 
-def test_no_rows_still_make_a_table(cursor, new_name):
+def test_a_batch_without_rows_still_makes_a_table(cursor, new_name):
+    """Of a stream without any batch the driver sends nothing, not even the table's name."""
     name = new_name()
-    cursor.adbc_ingest(name, ROWS.slice(0, 0), mode="create")
+    empty = [pa.RecordBatch.from_pylist([], ROWS.schema)]
+    cursor.adbc_ingest(name, pa.RecordBatchReader.from_batches(ROWS.schema, empty), mode="create")
     assert count(cursor, name) == 0
 
 

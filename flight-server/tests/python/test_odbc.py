@@ -49,14 +49,14 @@ def odbc(dsn):
     db.close()
 
 
-def test_rows_arrive(cursor_of_odbc, table):
+def test_rows_arrive(table, cursor_of_odbc):
     cursor_of_odbc.execute(f"SELECT id, message, at FROM {table} ORDER BY id")
     assert [column[0] for column in cursor_of_odbc.description] == ["id", "message", "at"]
     rows = [tuple(row) for row in cursor_of_odbc.fetchall()]
     assert rows == [(1, "one", datetime.datetime(2026, 1, 1)), (2, None, None), (3, "three", None)]
 
 
-def test_parameters_are_bound(cursor_of_odbc, table):
+def test_parameters_are_bound(table, cursor_of_odbc):
     for number, message in ((1, "one"), (2, None), (3, "three")):
         cursor_of_odbc.execute(f"SELECT message FROM {table} WHERE id = ?", number)
         assert cursor_of_odbc.fetchone()[0] == message
@@ -100,7 +100,7 @@ def test_parameters_of_every_type_are_bound(odbc, value):
     assert found in (value, "1") if value is True else found == value
 
 
-def test_the_catalog_answers(odbc, table):
+def test_the_catalog_answers(table, odbc):
     assert table in [row.table_name for row in odbc.tables()]
     assert [row.table_name for row in odbc.tables(table=table, schema="public", tableType="TABLE")] == [table]
     assert [row.column_name for row in odbc.columns(table=table)][:3] == ["id", "message", "at"]
