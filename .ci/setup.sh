@@ -24,7 +24,7 @@ missing_for_build() {
 }
 
 missing_for_test() {
-  java_is_new_enough && has javac || java_package
+  { java_is_new_enough && has javac; } || java_package
   has mvn || echo maven
   has openssl || echo openssl
   has psql || echo postgresql-client

@@ -1,11 +1,9 @@
 """Many clients, slow clients and clients that vanish."""
 
-import os
+import concurrent.futures
 import resource
-import signal
 import subprocess
 import sys
-import threading
 import time
 
 import adbc_driver_flightsql.dbapi as flightsql
@@ -22,7 +20,16 @@ GROWTH = 256 << 20
 
 
 @pytest.fixture(scope="module")
-def own(start):
+def many_files():
+    """Handles for a thousand connections, in this process and in the server, which inherits the limit."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files[1], files[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, files)
+
+
+@pytest.fixture(scope="module")
+def own(start, many_files):
     """A server that no other test uses, for its memory and its queries are watched."""
     server = start({"server": {"metrics_listen": "127.0.0.1:0"}})
     with flightsql.connect(server.url, autocommit=True) as db, db.cursor() as cursor:
@@ -47,34 +54,25 @@ def await_running(server, wanted, seconds):
 
 
 def test_a_thousand_connections_run_queries_at_the_same_time(own):
-    """All are open before the first query is sent, and each runs several."""
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files[1], files[1]))
-    open_all, failures, done = threading.Barrier(CONNECTIONS), [], []
+    """All are open at once, and so are their results, before the first of them is read."""
+    apart = [("grpc.use_local_subchannel_pool", 1)]
+    clients = [protocol.client(own.url, generic_options=apart) for _ in range(CONNECTIONS)]
+    sql = "SELECT {} + value AS n FROM generate_series(1, 3) ORDER BY n"
 
-    def client(number):
-        try:
-            with flightsql.connect(own.url, autocommit=True) as db, db.cursor() as cursor:
-                open_all.wait(120)
-                for _ in range(2):
-                    cursor.execute(f"SELECT {number} + value AS n FROM generate_series(1, 3) ORDER BY n")
-                    assert cursor.fetchall() == [(number + value,) for value in (1, 2, 3)]
-            done.append(number)
-        except Exception as failure:  # what failed is listed at the end, not lost with its thread
-            failures.append(f"{type(failure).__name__}: {failure}")
+    def plan(number):
+        info = clients[number].get_flight_info(protocol.statement(sql.format(number)))
+        return info.endpoints[0].ticket
 
-    stack = threading.stack_size(256 << 10)
-    clients = [threading.Thread(target=client, args=(number,)) for number in range(CONNECTIONS)]
-    threading.stack_size(stack)
-    try:
-        for thread in clients:
-            thread.start()
-        for thread in clients:
-            thread.join()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, files)
-    assert failures[:3] == []
-    assert len(done) == CONNECTIONS
+    def read(number, reader):
+        return reader.read_all().column("n").to_pylist() == [number + value for value in (1, 2, 3)]
+
+    with concurrent.futures.ThreadPoolExecutor(50) as threads:
+        for _ in range(2):
+            tickets = list(threads.map(plan, range(CONNECTIONS)))
+            readers = list(threads.map(lambda client, ticket: client.do_get(ticket), clients, tickets))
+            assert own.gauges()['sluice_connections{protocol="flight"}'] >= CONNECTIONS
+            assert all(threads.map(read, range(CONNECTIONS), readers))
+        list(threads.map(lambda client: client.close(), clients))
     assert await_running(own, 0, 5)
 
 
@@ -110,12 +108,16 @@ for batch in reader:
 def test_a_client_that_vanishes_frees_its_query(own, query):
     assert await_running(own, 0, 5)
     command = [sys.executable, "-c", READ, own.url, query]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as client:
+    client = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
         if query is LINES:
             assert client.stdout.readline() == "reading\n"
         assert await_running(own, 1, 10)
-        os.kill(client.pid, signal.SIGKILL)
-        assert await_running(own, 0, 1), "the query runs a second after its client is gone"
+    finally:
+        client.kill()
+    assert await_running(own, 0, 1), "the query runs a second after its client is gone"
+    client.wait()
+    client.stdout.close()
 
 
 def test_a_client_that_cancels_frees_its_query(own):
