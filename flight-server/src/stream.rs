@@ -222,7 +222,7 @@ impl Stream for Encoded {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if let Some(message) = ready!(self.messages.poll_recv(cx)) {
-            return Poll::Ready(Some(message.map_err(Status::from)));
+            return Poll::Ready(Some(message.map_err(Into::into)));
         }
         let Some(task) = &mut self.task else {
             return Poll::Ready(None);
