@@ -113,8 +113,8 @@ pub(super) fn scan(bytes: &[u8], mut starts: impl Iterator<Item = usize>, found:
             token,
             account,
         } = runs.next(&Masks::together(&masks), cut, next_digit);
-        let blocks = masks.iter().zip(number).zip(token).zip(account);
-        for (block, (((masks, number), token), account)) in blocks.enumerate() {
+        let blocks = masks.iter().zip(&number).zip(&token).zip(&account);
+        for (block, (((masks, &number), &token), &account)) in blocks.enumerate() {
             let from = from + block * BLOCK;
             push_all(numbers, (from + 1).wrapping_sub(NUMBER), number);
             let (mut sign, mut odd) = (masks.at, masks.odd);
