@@ -177,10 +177,12 @@ fn push_all(places: &mut Vec<usize>, from: usize, mut mask: u64) {
         mask &= mask.wrapping_sub(1);
         place
     };
-    while {
+    loop {
         places.extend_from_slice(&[next(), next(), next(), next()]);
-        places.len() < end
-    } {}
+        if places.len() >= end {
+            break;
+        }
+    }
     places.truncate(end);
 }
 
