@@ -1,4 +1,4 @@
-//! Runs of bytes of one class across blocks: numbers, tokens, and the beginnings of account numbers.
+//! Runs of bytes of one class across blocks: numbers, tokens, the beginnings of account numbers.
 //!
 //! Four blocks are worked on together, each in a lane of a vector.
 

@@ -113,8 +113,8 @@ pub(super) fn scan(bytes: &[u8], mut starts: impl Iterator<Item = usize>, found:
             token,
             account,
         } = runs.next(&Masks::together(&masks), cut, next_digit);
-        let blocks = masks.iter().zip(number).zip(token).zip(account);
-        for (block, (((masks, number), token), account)) in blocks.enumerate() {
+        let blocks = masks.iter().zip(&number).zip(&token).zip(&account);
+        for (block, (((masks, &number), &token), &account)) in blocks.enumerate() {
             let from = from + block * BLOCK;
             push_all(numbers, (from + 1).wrapping_sub(NUMBER), number);
             let (mut sign, mut odd) = (masks.at, masks.odd);
@@ -177,10 +177,12 @@ fn push_all(places: &mut Vec<usize>, from: usize, mut mask: u64) {
         mask &= mask.wrapping_sub(1);
         place
     };
-    while {
+    loop {
         places.extend_from_slice(&[next(), next(), next(), next()]);
-        places.len() < end
-    } {}
+        if places.len() >= end {
+            break;
+        }
+    }
     places.truncate(end);
 }
 
