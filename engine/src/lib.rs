@@ -14,6 +14,8 @@
 //! Modules import each other left to right in the order of the list below.
 
 pub mod authority;
+pub mod near;
+
 pub mod error;
 
 pub mod config;
@@ -44,6 +46,8 @@ pub mod statement;
 
 pub mod plan;
 
+pub mod parameters;
+
 pub mod function;
 
 pub mod query;
@@ -72,6 +76,8 @@ pub mod replay;
 
 pub mod commands;
 pub mod system;
+
+pub mod information;
 
 pub mod session;
 
