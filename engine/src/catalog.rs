@@ -6,6 +6,7 @@
 //! statement, so a statement sees one version of a table for its whole life.
 
 mod functions;
+mod missing;
 mod staging;
 
 use std::any::Any;
@@ -290,36 +291,6 @@ impl Catalog {
                 state.definitions.pipelines.remove(name);
             }
         })
-    }
-
-    /// Says which tables there are when `error` is DataFusion's word for one that does not exist.
-    #[must_use]
-    pub fn explain(&self, error: Error) -> Error {
-        let missing = error.message().strip_prefix("table '").and_then(|rest| {
-            let name = rest.strip_suffix("' not found")?;
-            Some(
-                name.strip_prefix("sluice.public.")
-                    .unwrap_or(name)
-                    .to_owned(),
-            )
-        });
-        match missing {
-            Some(name) => self.unknown(&name),
-            None => error,
-        }
-    }
-
-    fn unknown(&self, name: &str) -> Error {
-        let names: Vec<String> = self
-            .names()
-            .into_iter()
-            .map(|name| format!("\"{name}\""))
-            .collect();
-        let error = Error::not_found(format!("table \"{name}\" does not exist"));
-        match names.len() {
-            0 => error.hint("no tables are defined yet; CREATE TABLE makes one"),
-            _ => error.hint(format!("there are {}", names.join(", "))),
-        }
     }
 
     /// Plans a stored definition: its columns' types, and where it is.

@@ -83,8 +83,8 @@ impl Commands {
                 }
                 other => self.run_sql(context, other).await?,
             },
-            Statement::ShowPipelines | Statement::ShowPolicies => {
-                return Err(Error::internal("SHOW is a query"));
+            Statement::ShowPipelines | Statement::ShowPolicies | Statement::Session(_) => {
+                return Err(Error::internal("this is done by the session"));
             }
         }
         Ok(None)

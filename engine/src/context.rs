@@ -10,6 +10,7 @@ use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProviderList, SchemaProvider,
 };
 use datafusion::common::DFSchema;
+use datafusion::config::{ConfigField, ConfigOptions};
 use datafusion::error::Result as DfResult;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit};
@@ -38,6 +39,11 @@ pub const CATALOG: &str = "sluice";
 pub const PUBLIC: &str = "public";
 /// The schema of tables about Sluice itself.
 pub const SYSTEM: &str = "system";
+/// The schema of tables about tables.
+pub const INFORMATION: &str = "information_schema";
+
+/// Who a session belongs to where nobody says.
+pub const USER: &str = "sluice";
 
 /// Without a figure of the machine's memory, what queries may use.
 const MEMORY_FALLBACK_BYTES: usize = 2 << 30;
@@ -116,15 +122,35 @@ impl Contexts {
     }
 
     /// Puts the schemas where sessions find them.
-    pub fn mount(&self, public: Arc<dyn SchemaProvider>, system: Arc<dyn SchemaProvider>) {
-        let catalog = Arc::new(Schemas { public, system });
+    pub fn mount(
+        &self,
+        public: Arc<dyn SchemaProvider>,
+        system: Arc<dyn SchemaProvider>,
+        information: Arc<dyn SchemaProvider>,
+    ) {
+        let catalog = Arc::new(Schemas {
+            public,
+            system,
+            information,
+        });
         self.catalogs.register_catalog(CATALOG.to_owned(), catalog);
     }
 
     /// A session of a user.
     #[must_use]
     pub fn session(&self) -> SessionContext {
-        SessionContext::new_with_state(self.state(SessionConfig::new()))
+        self.session_of(USER)
+    }
+
+    /// A session of the user of this name.
+    #[must_use]
+    pub fn session_of(&self, user: &str) -> SessionContext {
+        let mut config = self.settings(SessionConfig::new());
+        let extensions = &mut config.options_mut().extensions;
+        if let Some(options) = extensions.get_mut::<SessionOptions>() {
+            user.clone_into(&mut options.user);
+        }
+        SessionContext::new_with_state(self.state_of(config, &self.functions()))
     }
 
     /// A session of a user that finds `public` in the place of the tables of users.
@@ -355,6 +381,35 @@ pub fn refresh(context: &SessionContext) -> Result<()> {
     }
     config.set_extension(Arc::new(Installed(present.number)));
     snapshot.install(config.options_mut());
+    update_functions(&mut state)
+}
+
+/// Gives the settings of `context` the values that they have in `initial`.
+///
+/// # Errors
+/// When one cannot be set.
+pub fn restore(context: &SessionContext, initial: &ConfigOptions) -> Result<()> {
+    let wanted: BTreeMap<String, Option<String>> = initial
+        .entries()
+        .into_iter()
+        .map(|entry| (entry.key, entry.value))
+        .collect();
+    let shared = context.state_ref();
+    let mut state = shared.write();
+    let options = state.config_mut().options_mut();
+    for entry in options.entries() {
+        match wanted.get(&entry.key) {
+            Some(value) if *value == entry.value => {}
+            Some(Some(value)) => options.set(&entry.key, value)?,
+            Some(None) => options.reset(&entry.key)?,
+            None => {}
+        }
+    }
+    update_functions(&mut state)
+}
+
+/// Lets functions know what settings there are.
+fn update_functions(state: &mut SessionState) -> Result<()> {
     let options = Arc::clone(state.config_options());
     let functions = state.scalar_functions().values();
     let updated: Vec<_> = functions
@@ -419,11 +474,14 @@ impl ExprPlanner for LiteralLists {
 
 fn settings(config: SessionConfig) -> SessionConfig {
     let mut config = config
-        .with_information_schema(true)
+        // Sluice has its own.
+        .with_information_schema(false)
         .with_default_catalog_and_schema(CATALOG, PUBLIC);
     let options = config.options_mut();
     // Stored types and wire types are plain UTF-8; views would only be cast at both ends.
     options.sql_parser.map_string_types_to_utf8view = false;
+    // Errors say where they are.
+    options.sql_parser.collect_spans = true;
     // It refuses `SELECT coalesce(a, p['a']) AS a FROM (SELECT *, parse(..) AS p FROM t)`: it takes
     // the two columns called "a" for one that is ambiguous.
     options.optimizer.enable_leaf_expression_pushdown = false;
@@ -443,6 +501,7 @@ fn default_memory_bytes() -> usize {
 struct Schemas {
     public: Arc<dyn SchemaProvider>,
     system: Arc<dyn SchemaProvider>,
+    information: Arc<dyn SchemaProvider>,
 }
 
 impl CatalogProvider for Schemas {
@@ -458,6 +517,7 @@ impl CatalogProvider for Schemas {
         match name {
             PUBLIC => Some(Arc::clone(&self.public)),
             SYSTEM => Some(Arc::clone(&self.system)),
+            INFORMATION => Some(Arc::clone(&self.information)),
             _ => None,
         }
     }

@@ -4,13 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use datafusion::catalog::SchemaProvider;
+
 use crate::authority::Authority;
 use crate::catalog::{Catalog, PublicSchema};
 use crate::commands::Commands;
 use crate::config::Config;
-use crate::context::Contexts;
+use crate::context::{Contexts, USER};
 use crate::enrichment::{Enrichment, StoredTables};
 use crate::error::{Error, Result};
+use crate::information::InformationSchema;
 use crate::metrics::{Family, Metrics, Observed};
 use crate::pipeline::Pipelines;
 use crate::pipeline::status::PipelineProgress;
@@ -98,10 +101,10 @@ impl Engine {
                 .policies()
                 .map_or_else(Vec::new, |policies| policies.rules()),
         };
-        contexts.mount(
-            Arc::new(PublicSchema(Arc::clone(&catalog))),
-            Arc::new(system),
-        );
+        let public: Arc<dyn SchemaProvider> = Arc::new(PublicSchema(Arc::clone(&catalog)));
+        let system: Arc<dyn SchemaProvider> = Arc::new(system);
+        let information = InformationSchema::new(Arc::clone(&public), Arc::clone(&system));
+        contexts.mount(public, system, Arc::new(information));
         enrichment.attach(&stored).await;
         Ok(Arc::new(Self {
             config,
@@ -124,8 +127,14 @@ impl Engine {
     /// A new session with settings of its own.
     #[must_use]
     pub fn session(&self, authority: Authority) -> Session {
+        self.session_of(USER, authority)
+    }
+
+    /// A new session of the user of this name, which `current_user` gives.
+    #[must_use]
+    pub fn session_of(&self, user: &str, authority: Authority) -> Session {
         Session::new(
-            self.contexts.session(),
+            self.contexts.session_of(user),
             Arc::clone(&self.commands),
             authority,
         )

@@ -2,11 +2,11 @@
 //! ([`Kind`]), and the way out (the hint). Front ends map [`Kind`] to their own codes and never
 //! look at the text.
 
+mod foreign;
+
 use std::fmt;
 
-use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
-use datafusion::sql::sqlparser::parser::ParserError;
 
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -56,8 +56,12 @@ struct Inner {
     kind: Kind,
     message: String,
     hint: Option<String>,
+    place: Option<Place>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
+
+/// A place in the text of a statement: line and column in characters, both from 1.
+type Place = (u64, u64);
 
 macro_rules! constructors {
     ($($(#[$doc:meta])* $name:ident => $kind:ident,)*) => {
@@ -75,6 +79,7 @@ impl Error {
             kind,
             message: message.into(),
             hint: None,
+            place: None,
             source: None,
         }))
     }
@@ -120,6 +125,30 @@ impl Error {
     #[must_use]
     pub fn context(mut self, what: impl fmt::Display) -> Self {
         self.0.message = format!("{what}: {}", self.0.message);
+        self
+    }
+
+    /// Says where in the statement's text the fault is.
+    #[must_use]
+    pub fn at(mut self, line: u64, column: u64) -> Self {
+        self.0.place = (line > 0).then_some((line, column));
+        self
+    }
+
+    /// Line and column, both from 1, of the fault in the statement's text, where they are known.
+    #[must_use]
+    pub fn place(&self) -> Option<(u64, u64)> {
+        self.0.place
+    }
+
+    /// The same with its place in the message, for errors that go to whoever wrote the statement.
+    #[must_use]
+    pub fn placed(mut self) -> Self {
+        if let Some((line, column)) = self.0.place.take() {
+            self.0
+                .message
+                .push_str(&format!(" (line {line}, column {column})"));
+        }
         self
     }
 
@@ -172,105 +201,6 @@ impl From<Error> for DataFusionError {
     fn from(error: Error) -> Self {
         Self::External(Box::new(error))
     }
-}
-
-impl From<DataFusionError> for Error {
-    fn from(error: DataFusionError) -> Self {
-        if let Some(own) = carried(error.find_root()) {
-            return own;
-        }
-        let kind = match error.find_root() {
-            DataFusionError::ResourcesExhausted(_) => Kind::Limit,
-            DataFusionError::NotImplemented(_) => Kind::Unsupported,
-            DataFusionError::Internal(_) => Kind::Internal,
-            DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => Kind::Unavailable,
-            _ => Kind::User,
-        };
-        let own = match error.find_root() {
-            DataFusionError::SQL(parse, _) => Self::new(kind, syntax(parse)),
-            DataFusionError::SchemaError(schema, _) => no_column(schema),
-            root => Self::new(kind, primary(&root.message())),
-        };
-        own.source(error)
-    }
-}
-
-fn syntax(error: &ParserError) -> String {
-    match error {
-        ParserError::ParserError(text) | ParserError::TokenizerError(text) => {
-            format!("syntax error: {text}")
-        }
-        ParserError::RecursionLimitExceeded => "the statement is nested too deep".to_owned(),
-    }
-}
-
-fn no_column(error: &SchemaError) -> Error {
-    let SchemaError::FieldNotFound {
-        field,
-        valid_fields,
-    } = error
-    else {
-        return Error::user(primary(&error.to_string()));
-    };
-    let name = field.flat_name();
-    let mut valid: Vec<String> = valid_fields
-        .iter()
-        .map(|column| format!("\"{}\"", column.name()))
-        .collect();
-    valid.dedup();
-    let error = Error::user(format!("there is no column \"{name}\""));
-    match valid.len() {
-        0 => error,
-        _ => error.hint(format!("there are {}", valid.join(", "))),
-    }
-}
-
-/// A message of DataFusion's or Arrow's in the form of ours: lowercase, without the variant's name
-/// in front and the dot at the end.
-fn primary(text: &str) -> String {
-    let text = text.trim().trim_end_matches('.');
-    let text = [
-        "Cast error: ",
-        "Error during planning: ",
-        "Arrow error: ",
-        "External error: ",
-    ]
-    .iter()
-    .fold(text, |text, prefix| {
-        text.strip_prefix(prefix).unwrap_or(text)
-    });
-    let mut chars = text.chars();
-    match (chars.next(), chars.clone().next()) {
-        // A name in capitals, such as NULL, stays.
-        (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
-            first.to_lowercase().chain(chars).collect()
-        }
-        _ => text.to_owned(),
-    }
-}
-
-/// Gets back an [`Error`] that travelled through DataFusion or Arrow as an external one.
-fn carried(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(Error(inner)) = error.downcast_ref::<Error>() {
-            let Inner {
-                kind,
-                message,
-                hint,
-                ..
-            } = inner.as_ref();
-            let (message, hint) = (message.clone(), hint.clone());
-            return Some(Error(Box::new(Inner {
-                kind: *kind,
-                message,
-                hint,
-                source: None,
-            })));
-        }
-        next = error.source();
-    }
-    None
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@
 //! Modules import each other left to right in the order of the list below.
 
 pub mod authority;
+pub mod near;
+
 pub mod error;
 
 pub mod config;
@@ -44,6 +46,8 @@ pub mod statement;
 
 pub mod plan;
 
+pub mod parameters;
+
 pub mod function;
 
 pub mod query;
@@ -73,6 +77,7 @@ pub mod replay;
 pub mod commands;
 pub mod system;
 
+pub mod information;
 pub mod metrics;
 
 pub mod session;

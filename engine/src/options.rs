@@ -9,6 +9,8 @@ extensions_options! {
         /// What an INSERT or CREATE TABLE AS that reads a stream does about a record that cannot be
         /// decoded: `fail`, or `skip` to leave it out.
         pub on_error: String, default = "fail".to_owned()
+        /// Who the session belongs to, which no statement changes.
+        pub user: String, default = "sluice".to_owned()
     }
 }
 

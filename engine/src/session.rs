@@ -6,6 +6,9 @@
 
 mod permission;
 mod prepared;
+mod variables;
+
+mod settings;
 
 mod ingest;
 mod pins;
@@ -24,12 +27,14 @@ use datafusion::sql::sqlparser::ast::{ObjectType, Statement as SqlStatement};
 use futures::StreamExt;
 
 use crate::authority::Authority;
+use crate::budget;
 use crate::catalog::Relation;
 use crate::commands::Commands;
 use crate::commands::call::answer_schema;
 use crate::context::{self, CATALOG, PUBLIC, SYSTEM};
 use crate::error::{Error, Result};
 use crate::insert::{self, align};
+use crate::parameters;
 use crate::pipeline::carry::{carry, stream_of};
 use crate::plan;
 use crate::query::QueryStream;
@@ -41,6 +46,8 @@ pub use ingest::{IfExists, IfMissing, Ingest};
 pub use pins::Pins;
 pub use prepared::Prepared;
 use prepared::{Into, Work};
+use settings::Planned;
+use variables::Variables;
 
 /// One client's session. Clones share it.
 #[derive(Clone)]
@@ -48,6 +55,7 @@ pub struct Session {
     context: SessionContext,
     commands: Arc<Commands>,
     authority: Authority,
+    variables: Arc<Variables>,
 }
 
 /// What a statement gives.
@@ -90,6 +98,7 @@ impl Session {
             context,
             commands,
             authority,
+            variables: Arc::default(),
         }
     }
 
@@ -114,7 +123,7 @@ impl Session {
         let planned = self.commands.cpu.run(async move { this.plan(sql).await });
         planned
             .await
-            .map_err(|error| self.commands.catalog.explain(error))
+            .map_err(|error| self.commands.catalog.explain(error).placed())
     }
 
     async fn plan(&self, sql: String) -> Result<Prepared> {
@@ -144,6 +153,10 @@ impl Session {
                 let schema = answer_schema(&call.procedure)?;
                 (schema, Work::Command(Box::new(Statement::Call(call))))
             }
+            Statement::Session(about) => match self.plan_session(about)? {
+                Planned::Work(work) => (none(), work),
+                Planned::Query(sql) => self.plan_sql(statement::parse(&sql)?).await?,
+            },
             parsed @ Statement::Sql(_) => self.plan_sql(parsed).await?,
             own => (none(), Work::Command(Box::new(own))),
         };
@@ -179,6 +192,8 @@ impl Session {
         }
         let plan = plan::plan(&self.context.state(), df.as_ref().clone()).await?;
         permission::check(&plan, self.authority)?;
+        budget::check_plan(&plan)?;
+        let plan = parameters::infer(plan)?;
         Ok(match plan {
             LogicalPlan::Ddl(ddl) => {
                 let name = ddl.name();
@@ -230,7 +245,8 @@ impl Session {
             Into::Table(_) => with_lineage(plan),
             Into::Stream(_) => plan,
         };
-        let plan = align(plan, target)?;
+        budget::check_plan(&plan)?;
+        let plan = parameters::infer(align(plan, target)?)?;
         Ok(Some(Work::Insert { into, plan }))
     }
 
@@ -243,7 +259,8 @@ impl Session {
         context::refresh(&self.context)?;
         match prepared.work.clone() {
             Work::Query(plan) => {
-                let timeout = Some(self.commands.query_timeout);
+                let most = self.commands.query_timeout;
+                let timeout = Some(self.variables.timeout().map_or(most, |own| own.min(most)));
                 Ok(Answer {
                     affected: None,
                     rows: self.start(self.context.state(), plan, timeout).await?,
@@ -269,6 +286,10 @@ impl Session {
                 Ok(effect(affected))
             }
             Work::Effect(plan) => self.effect(plan).await,
+            Work::Session(change) => {
+                self.change(change)?;
+                Ok(effect(0))
+            }
             Work::Command(statement) => {
                 let rows = self
                     .commands

@@ -11,7 +11,7 @@
 //! | `policies` | rule of each policy of redaction |
 //! | `redactions` | policy and category of each commit that redacted something |
 
-mod selection;
+pub(crate) mod selection;
 
 mod history;
 

@@ -7,6 +7,7 @@ use datafusion::common::ParamValues;
 use datafusion::logical_expr::LogicalPlan;
 
 use crate::error::{Error, Result};
+use crate::parameters;
 use crate::source::Source;
 use crate::statement::Statement;
 use crate::table::Table;
@@ -29,6 +30,19 @@ pub(super) enum Work {
         plan: LogicalPlan,
     },
     Command(Box<Statement>),
+    /// A change of the session itself.
+    Session(Change),
+}
+
+/// What a statement changes of its session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Nothing: it is accepted for the sake of drivers.
+    Nothing,
+    /// A setting that drivers have; without a value it goes back to its default.
+    Variable { name: String, value: Option<String> },
+    /// Everything goes back to what sessions begin with.
+    All,
 }
 
 /// Where an INSERT puts its rows.
@@ -50,7 +64,7 @@ impl Prepared {
     pub fn has_effect(&self) -> bool {
         match &self.work {
             Work::Query(_) => false,
-            Work::Effect(_) | Work::Insert { .. } => true,
+            Work::Effect(_) | Work::Insert { .. } | Work::Session(_) => true,
             Work::Command(statement) => !matches!(
                 **statement,
                 Statement::ShowPipelines
@@ -73,40 +87,31 @@ impl Prepared {
     /// # Errors
     /// When one parameter would need two types.
     pub fn parameters(&self) -> Result<Vec<Field>> {
-        let plan = match &self.work {
-            Work::Query(plan) | Work::Effect(plan) | Work::Insert { plan, .. } => plan,
-            Work::Command(_) => return Ok(Vec::new()),
-        };
-        let mut found: Vec<_> = plan.get_parameter_fields()?.into_iter().collect();
-        let number = |name: &str| {
-            name.trim_start_matches('$')
-                .parse::<u32>()
-                .unwrap_or(u32::MAX)
-        };
-        found.sort_unstable_by_key(|(name, _)| number(name));
-        let field = |(name, field): (String, Option<Arc<Field>>)| {
-            let kind = field.map_or(arrow::datatypes::DataType::Utf8, |f| f.data_type().clone());
-            Field::new(name, kind, true)
-        };
-        Ok(found.into_iter().map(field).collect())
+        match &self.work {
+            Work::Query(plan) | Work::Effect(plan) | Work::Insert { plan, .. } => {
+                parameters::fields(plan)
+            }
+            Work::Command(_) | Work::Session(_) => Ok(Vec::new()),
+        }
     }
 
     /// The same statement with values in the place of its parameters.
     ///
     /// # Errors
-    /// When values are missing or of a type that cannot stand there.
+    /// When there are too few or too many values, or one cannot be cast to its parameter's type.
     pub fn with_parameters(self, values: ParamValues) -> Result<Self> {
         let Self { sql, schema, work } = self;
         let work = match work {
-            Work::Query(plan) => Work::Query(plan.with_param_values(values)?),
-            Work::Effect(plan) => Work::Effect(plan.with_param_values(values)?),
+            Work::Query(plan) => Work::Query(parameters::bind(plan, values)?),
+            Work::Effect(plan) => Work::Effect(parameters::bind(plan, values)?),
             Work::Insert { into, plan } => Work::Insert {
                 into,
-                plan: plan.with_param_values(values)?,
+                plan: parameters::bind(plan, values)?,
             },
-            Work::Command(_) => {
-                return Err(Error::user("this kind of statement takes no parameters"));
-            }
+            Work::Command(_) | Work::Session(_) => match &values {
+                ParamValues::List(none) if none.is_empty() => work,
+                _ => return Err(Error::user("this kind of statement takes no parameters")),
+            },
         };
         let schema = match &work {
             Work::Query(plan) => Arc::new(plan.schema().as_arrow().clone()),

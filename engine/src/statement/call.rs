@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use super::Statement;
 use super::name::unquote;
 use super::script::tokens;
-use super::syntax::{end, syntax};
+use super::syntax::end;
 use crate::budget;
 use crate::config::{parse_duration, parse_size};
 use crate::error::{Error, Result};
@@ -87,8 +87,10 @@ impl Procedure {
 
 /// Reads a whole `CALL`.
 pub(super) fn call(parser: &mut Parser<'_>) -> Result<Statement> {
-    let parsed = parser.parse_statement().map_err(|error| syntax(&error))?;
-    end(parser).map_err(|error| syntax(&error))?;
+    let parsed = parser
+        .parse_statement()
+        .map_err(|error| Error::from(&error))?;
+    end(parser).map_err(|error| Error::from(&error))?;
     match parsed {
         SqlStatement::Call(function) => Call::new(&function).map(Statement::Call),
         _ => Err(Error::user("CALL names no procedure")),

@@ -14,6 +14,10 @@ mod table;
 mod function;
 mod pipeline;
 mod call;
+mod session;
+
+mod escapes;
+mod rewrite;
 
 mod parse;
 
@@ -24,6 +28,7 @@ pub use parse::parse;
 pub use pipeline::{CreatePipeline, PipelineAction, RewindTo, pipeline_sql};
 pub use script::split;
 pub(crate) use script::tokens;
+pub use session::{SEARCH_PATH, SessionStatement, TIME_ZONE};
 pub use table::external_table_sql;
 
 /// The dialect of all SQL.
@@ -70,4 +75,6 @@ pub enum Statement {
     },
     /// `CALL procedure('table', ...)`.
     Call(Call),
+    /// `SET`, `USE`, `BEGIN` and other statements about the session itself.
+    Session(SessionStatement),
 }

@@ -6,10 +6,13 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::call::call;
+use super::escapes::unescaped;
 use super::function::{create_function, drop_function};
 use super::pipeline::{alter_pipeline, create_pipeline, drop_pipeline};
-use super::script::{split, tokens};
-use super::syntax::{end, name, syntax, word};
+use super::rewrite::rewrite;
+use super::script::{Cursor, tokens};
+use super::session::{is_session, session};
+use super::syntax::{end, name, word};
 use super::{DIALECT, Statement};
 use crate::budget;
 use crate::error::{Error, Result};
@@ -19,38 +22,52 @@ use crate::error::{Error, Result};
 /// # Errors
 /// [`crate::error::Kind::User`] for syntax errors, no statement, or several.
 pub fn parse(sql: &str) -> Result<Statement> {
-    let statements = split(sql)?;
-    let [text] = statements.as_slice() else {
-        return Err(match statements.len() {
-            0 => Error::user("there is no statement to run"),
-            _ => {
-                Error::user("several statements where one is expected").hint("send them one by one")
-            }
-        });
-    };
-    let tokens: Vec<TokenWithSpan> = tokens(text)?
-        .into_iter()
-        .filter(|t| !matches!(t.token, Token::Whitespace(_)))
-        .collect();
+    budget::check_length(sql)?;
+    let (tokens, text) = single(sql)?;
+    let tokens = unescaped(tokens);
     budget::check(&tokens)?;
     let is_call = matches!(tokens.first().map(|first| &first.token),
         Some(Token::Word(word)) if word.keyword == Keyword::CALL);
     if let Some(parse) = own(&tokens) {
         let mut parser = Parser::new(&DIALECT).with_tokens_with_locations(tokens);
-        return parse(&mut parser, text).map_err(|error| syntax(&error));
+        return parse(&mut parser, text).map_err(|error| Error::from(&error));
     }
     if is_call {
         return call(&mut Parser::new(&DIALECT).with_tokens_with_locations(tokens));
     }
-    let parsed = DFParserBuilder::new(text.as_str())
+    let parsed = DFParserBuilder::new(tokens)
         .with_dialect(&DIALECT)
+        .with_recursion_limit(budget::NESTING_MAX)
         .build()
         .and_then(|mut parser| parser.parse_statements())?;
-    parsed
+    let mut parsed = parsed
         .into_iter()
         .next()
-        .map(|statement| Statement::Sql(Box::new(statement)))
-        .ok_or_else(|| Error::user("there is no statement to run"))
+        .ok_or_else(|| Error::user("there is no statement to run"))?;
+    rewrite(&mut parsed)?;
+    Ok(Statement::Sql(Box::new(parsed)))
+}
+
+/// The tokens of the one statement in `sql`, without white space, and the text up to its end.
+fn single(sql: &str) -> Result<(Vec<TokenWithSpan>, &str)> {
+    let mut found = Vec::new();
+    let mut ended = false;
+    for token in tokens(sql)? {
+        match token.token {
+            Token::Whitespace(_) | Token::EOF => {}
+            Token::SemiColon => ended |= !found.is_empty(),
+            _ if ended => {
+                return Err(Error::user("several statements where one is expected")
+                    .hint("send them one by one"));
+            }
+            _ => found.push(token),
+        }
+    }
+    let Some(last) = found.last() else {
+        return Err(Error::user("there is no statement to run"));
+    };
+    let end = Cursor::new(sql).advance(last.span.end);
+    Ok((found, sql.get(..end).unwrap_or(sql)))
 }
 
 type OwnParser = fn(&mut Parser<'_>, &str) -> Result<Statement, ParserError>;
@@ -61,7 +78,9 @@ fn own(tokens: &[TokenWithSpan]) -> Option<OwnParser> {
         Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_uppercase()),
         _ => None,
     });
-    match (words.next()?.as_str(), words.next()?.as_str()) {
+    let first = words.next()?;
+    let second = words.next().unwrap_or_default();
+    match (first.as_str(), second.as_str()) {
         ("CREATE", "FUNCTION") => Some(create_function),
         ("CREATE", "PIPELINE") => Some(create_pipeline),
         ("CREATE", "OR") => match words.nth(1)?.as_str() {
@@ -91,6 +110,7 @@ fn own(tokens: &[TokenWithSpan]) -> Option<OwnParser> {
             end(parser)?;
             Ok(Statement::VerifyTable { name })
         }),
+        (first, second) if is_session(first, second) => Some(session),
         _ => None,
     }
 }

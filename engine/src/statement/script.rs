@@ -1,5 +1,6 @@
 //! SQL text as tokens, and a script as its statements.
 
+use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::DIALECT;
@@ -36,7 +37,7 @@ pub fn split(sql: &str) -> Result<Vec<String>> {
 pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>> {
     Tokenizer::new(&DIALECT, sql)
         .tokenize_with_location()
-        .map_err(|error| Error::user(format!("cannot read the SQL: {error}")))
+        .map_err(|error| Error::from(&ParserError::from(error)))
 }
 
 /// Turns the tokenizer's lines and columns, both counted from 1 and columns in characters, into

@@ -5,7 +5,6 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::name::normalize;
-use crate::error::Error;
 
 /// `key = 'value'`; the key may be quoted or dotted, the value a string or a number.
 pub(super) fn option(parser: &mut Parser<'_>) -> Result<(String, String), ParserError> {
@@ -51,15 +50,5 @@ pub(super) fn end(parser: &mut Parser<'_>) -> Result<(), ParserError> {
     match token.token {
         Token::EOF => Ok(()),
         _ => parser.expected("the end of the statement", token),
-    }
-}
-
-/// What the parser found wrong, in our words.
-pub(super) fn syntax(error: &ParserError) -> Error {
-    match error {
-        ParserError::ParserError(text) | ParserError::TokenizerError(text) => {
-            Error::user(format!("syntax error: {text}"))
-        }
-        ParserError::RecursionLimitExceeded => Error::limit("the statement is nested too deep"),
     }
 }

@@ -120,7 +120,7 @@ impl TableProvider for DeadLetters {
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let names = self.catalog.names();
         let tables = names.iter().filter_map(|name| name.strip_suffix(SUFFIX));
-        let tables = selected(state, tables.map(str::to_owned).collect(), filters)?;
+        let tables = selected(state, TABLE, tables.map(str::to_owned).collect(), filters)?;
         let mut all: Option<LogicalPlanBuilder> = None;
         for table in tables {
             let plan = match self.of(&table).await {

@@ -19,7 +19,7 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::{StreamExt, TryStreamExt, stream};
 use tracing::warn;
 
-use super::selection::{is_about_table, selected};
+use super::selection::{TABLE, is_about, selected};
 use crate::catalog::{Catalog, Relation};
 use crate::error::Result;
 use crate::ledger;
@@ -80,7 +80,7 @@ impl TableProvider for History {
         &self,
         filters: &[&Expr],
     ) -> DfResult<Vec<TableProviderFilterPushDown>> {
-        let support = |filter: &&Expr| match is_about_table(filter) {
+        let support = |filter: &&Expr| match is_about(filter, TABLE) {
             true => TableProviderFilterPushDown::Exact,
             false => TableProviderFilterPushDown::Unsupported,
         };
@@ -96,7 +96,7 @@ impl TableProvider for History {
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let part = Part {
             catalog: Arc::clone(&self.catalog),
-            tables: selected(state, self.catalog.names(), filters)?,
+            tables: selected(state, TABLE, self.catalog.names(), filters)?,
             schema: self.schema(),
             told: self.told,
             show: self.show,

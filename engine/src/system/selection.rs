@@ -12,25 +12,26 @@ use datafusion::logical_expr::Expr;
 /// The column that names the table.
 pub(super) const TABLE: &str = "table";
 
-/// Whether `filter` is about the name of the table alone.
-pub(super) fn is_about_table(filter: &Expr) -> bool {
+/// Whether `filter` is about `column` alone.
+pub(crate) fn is_about(filter: &Expr, column: &str) -> bool {
     let columns = filter.column_refs();
-    !columns.is_empty() && columns.iter().all(|column| column.name == TABLE)
+    !columns.is_empty() && columns.iter().all(|found| found.name == column)
 }
 
-/// Those of `names` for which every filter about the table's name holds.
-pub(super) fn selected(
+/// Those of `names`, which `column` has, for which every filter about it alone holds.
+pub(crate) fn selected(
     state: &dyn Session,
+    column: &str,
     names: Vec<String>,
     filters: &[Expr],
 ) -> DfResult<Vec<String>> {
-    let schema = Arc::new(Schema::new(vec![Field::new(TABLE, DataType::Utf8, false)]));
+    let schema = Arc::new(Schema::new(vec![Field::new(column, DataType::Utf8, false)]));
     let known = DFSchema::try_from(Arc::clone(&schema))?;
     let mut names = names;
-    for filter in filters.iter().filter(|filter| is_about_table(filter)) {
+    for filter in filters.iter().filter(|filter| is_about(filter, column)) {
         let expression = state.create_physical_expr(filter.clone(), &known)?;
-        let column = StringArray::from_iter_values(&names);
-        let rows = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(column)])?;
+        let values = StringArray::from_iter_values(&names);
+        let rows = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(values)])?;
         let count = rows.num_rows();
         let holds = expression.evaluate(&rows)?.into_array(count)?;
         let Some(holds) = holds.as_boolean_opt() else {
