@@ -1,14 +1,14 @@
 //! DataFusion sessions: one shared memory pool and catalog, a fresh configuration for each session.
 //! The only place that makes a `SessionContext` or registers anything in one.
 
-use std::any::Any;
+mod memory;
+mod schemas;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use datafusion::catalog::{
-    CatalogProvider, CatalogProviderList, MemoryCatalogProviderList, SchemaProvider,
-};
+use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, SchemaProvider};
 use datafusion::common::DFSchema;
 use datafusion::config::{ConfigField, ConfigOptions};
 use datafusion::error::Result as DfResult;
@@ -22,6 +22,8 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
 use tracing::warn;
 
+use self::memory::default_memory_bytes;
+use self::schemas::Schemas;
 use crate::bounded::guard;
 use crate::config::Query;
 use crate::counting::Counting;
@@ -44,9 +46,6 @@ pub const INFORMATION: &str = "information_schema";
 
 /// Who a session belongs to where nobody says.
 pub const USER: &str = "sluice";
-
-/// Without a figure of the machine's memory, what queries may use.
-const MEMORY_FALLBACK_BYTES: usize = 2 << 30;
 
 /// Functions of users by name.
 pub type Functions = BTreeMap<String, Arc<ScalarUDF>>;
@@ -157,9 +156,15 @@ impl Contexts {
     #[must_use]
     pub fn session_over(&self, public: Arc<dyn SchemaProvider>) -> SessionContext {
         let catalogs = MemoryCatalogProviderList::new();
-        let present = self.catalogs.catalog(CATALOG);
-        if let Some(system) = present.and_then(|catalog| catalog.schema(SYSTEM)) {
-            let catalog = Arc::new(Schemas { public, system });
+        if let Some(present) = self.catalogs.catalog(CATALOG)
+            && let (Some(system), Some(information)) =
+                (present.schema(SYSTEM), present.schema(INFORMATION))
+        {
+            let catalog = Arc::new(Schemas {
+                public,
+                system,
+                information,
+            });
             catalogs.register_catalog(CATALOG.to_owned(), catalog);
         }
         let state = self.state(SessionConfig::new());
@@ -487,38 +492,4 @@ fn settings(config: SessionConfig) -> SessionConfig {
     options.optimizer.enable_leaf_expression_pushdown = false;
     options.extensions.insert(SessionOptions::default());
     config
-}
-
-/// 40 % of the machine's memory: resident memory runs to a multiple of the pool.
-fn default_memory_bytes() -> usize {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kib = total.and_then(|rest| rest.split_whitespace().next()?.parse::<usize>().ok());
-    kib.map_or(MEMORY_FALLBACK_BYTES, |kib| kib * 1024 / 5 * 2)
-}
-
-#[derive(Debug)]
-struct Schemas {
-    public: Arc<dyn SchemaProvider>,
-    system: Arc<dyn SchemaProvider>,
-    information: Arc<dyn SchemaProvider>,
-}
-
-impl CatalogProvider for Schemas {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn schema_names(&self) -> Vec<String> {
-        vec![PUBLIC.to_owned(), SYSTEM.to_owned()]
-    }
-
-    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        match name {
-            PUBLIC => Some(Arc::clone(&self.public)),
-            SYSTEM => Some(Arc::clone(&self.system)),
-            INFORMATION => Some(Arc::clone(&self.information)),
-            _ => None,
-        }
-    }
 }

@@ -62,9 +62,9 @@ impl Sessions {
         (opened.owner == *owner).then_some(opened.session)
     }
 
-    /// A session that nobody finds again.
-    pub(crate) fn detached(&self) -> Session {
-        self.engine.session(Authority::Network)
+    /// A session of `owner` that nobody finds again.
+    pub(crate) fn detached(&self, owner: &str) -> Session {
+        self.engine.session_of(owner, Authority::Network)
     }
 
     /// The session `id` then outlives its connection.
@@ -92,7 +92,7 @@ impl Sessions {
 
     fn opened(&self, id: Uuid, owner: &Principal) -> Opened {
         self.open.get_or_put(id, || Opened {
-            session: self.engine.session(Authority::Network),
+            session: self.engine.session_of(owner.name(), Authority::Network),
             owner: owner.clone(),
             _counted: Arc::new(self.engine.metrics().session()),
             kept: Arc::default(),

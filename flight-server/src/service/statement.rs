@@ -91,7 +91,7 @@ pub(super) async fn redeem(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<
     }
     let planned = match rooms.plans.get(ticket.id()) {
         Some(planned) => planned,
-        None => Arc::new(plan_again(rooms, &ticket).await?),
+        None => Arc::new(plan_again(rooms, call.principal.name(), &ticket).await?),
     };
     let wire = wire_schema(&planned.prepared.schema(), ticket.profile());
     let who = (call.principal.name(), ticket.session());
@@ -153,8 +153,9 @@ pub(super) fn sum(so_far: i64, more: i64) -> i64 {
 
 /// Plans a ticket's query as it was planned: with the same settings, over the same versions of
 /// tables. It may have been another server that planned it.
-async fn plan_again(rooms: &Rooms, ticket: &Ticket) -> Result<Planned> {
-    let session = rooms.sessions.detached().pinned(ticket.pins()).await?;
+async fn plan_again(rooms: &Rooms, owner: &str, ticket: &Ticket) -> Result<Planned> {
+    let session = rooms.sessions.detached(owner);
+    let session = session.pinned(ticket.pins()).await?;
     let prepared = session.prepare(&ticket.sql).await?;
     if prepared.has_effect() {
         return Err(Error::internal("a ticket of a query names a statement with an effect").into());
