@@ -23,6 +23,8 @@ mod service;
 
 pub mod server;
 
+pub mod pgwire;
+
 mod redaction;
 
 pub mod compose;
