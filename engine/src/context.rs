@@ -24,6 +24,7 @@ use tracing::warn;
 use crate::bounded::guard;
 use crate::config::Query;
 use crate::counting::Counting;
+use crate::dialect::Dialect;
 use crate::enrichment::Enrichment;
 use crate::error::{Error, Result};
 use crate::function::{self, UserFunction};
@@ -139,6 +140,30 @@ impl Contexts {
         let state = self.state(SessionConfig::new());
         let builder = SessionStateBuilder::new_from_existing(state);
         SessionContext::new_with_state(builder.with_catalog_list(Arc::new(catalogs)).build())
+    }
+
+    /// A session of a user whose front end adds `dialect`.
+    ///
+    /// # Errors
+    /// When a function of the dialect cannot be registered.
+    pub fn session_with(&self, dialect: &Dialect) -> Result<SessionContext> {
+        let catalogs = MemoryCatalogProviderList::new();
+        if let Some(inner) = self.catalogs.catalog(CATALOG) {
+            let more = dialect.schemas.clone();
+            catalogs.register_catalog(CATALOG.to_owned(), Arc::new(Extended { inner, more }));
+        }
+        let state = self.state(SessionConfig::new());
+        let mut state = SessionStateBuilder::new_from_existing(state)
+            .with_catalog_list(Arc::new(catalogs))
+            .build();
+        for function in &dialect.scalars {
+            state.register_udf(Arc::clone(function))?;
+        }
+        let context = SessionContext::new_with_state(state);
+        for (name, function) in &dialect.tables {
+            context.register_udtf(name, Arc::clone(function));
+        }
+        Ok(context)
     }
 
     /// A session whose plans run in one piece, so that rows keep their order.
@@ -460,5 +485,30 @@ impl CatalogProvider for Schemas {
             SYSTEM => Some(Arc::clone(&self.system)),
             _ => None,
         }
+    }
+}
+
+/// A catalog with schemas that a dialect adds.
+#[derive(Debug)]
+struct Extended {
+    inner: Arc<dyn CatalogProvider>,
+    more: Vec<(String, Arc<dyn SchemaProvider>)>,
+}
+
+impl CatalogProvider for Extended {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn schema_names(&self) -> Vec<String> {
+        let more = self.more.iter().map(|(name, _)| name.clone());
+        self.inner.schema_names().into_iter().chain(more).collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        let more = self.more.iter().find(|(known, _)| known == name);
+        self.inner
+            .schema(name)
+            .or_else(|| more.map(|(_, schema)| Arc::clone(schema)))
     }
 }

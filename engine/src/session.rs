@@ -28,6 +28,7 @@ use crate::catalog::Relation;
 use crate::commands::Commands;
 use crate::commands::call::answer_schema;
 use crate::context::{self, CATALOG, PUBLIC, SYSTEM};
+use crate::dialect::Rewrite;
 use crate::error::{Error, Result};
 use crate::insert::{self, align};
 use crate::pipeline::carry::{carry, stream_of};
@@ -48,6 +49,7 @@ pub struct Session {
     context: SessionContext,
     commands: Arc<Commands>,
     authority: Authority,
+    rewrite: Option<Arc<dyn Rewrite>>,
 }
 
 /// What a statement gives.
@@ -90,7 +92,15 @@ impl Session {
             context,
             commands,
             authority,
+            rewrite: None,
         }
+    }
+
+    /// The same session for clients whose statements are read as `rewrite` says.
+    #[must_use]
+    pub fn reading(mut self, rewrite: Option<Arc<dyn Rewrite>>) -> Self {
+        self.rewrite = rewrite;
+        self
     }
 
     /// DataFusion's side of the session.
@@ -120,7 +130,7 @@ impl Session {
     async fn plan(&self, sql: String) -> Result<Prepared> {
         self.commands.contexts.refresh(&self.context);
         let none = || Arc::new(Schema::empty());
-        let parsed = statement::parse(&sql)?;
+        let parsed = self.read(statement::parse(&sql)?);
         self.admit(&parsed).await?;
         context::refresh(&self.context)?;
         let (schema, work) = match parsed {
@@ -148,6 +158,19 @@ impl Session {
             own => (none(), Work::Command(Box::new(own))),
         };
         Ok(Prepared { sql, schema, work })
+    }
+
+    /// A statement of a client's dialect as the planner takes it.
+    fn read(&self, parsed: Statement) -> Statement {
+        match (&self.rewrite, parsed) {
+            (Some(rewrite), Statement::Sql(sql)) => Statement::Sql(Box::new(match *sql {
+                DfStatement::Statement(sql) => {
+                    DfStatement::Statement(Box::new(rewrite.rewrite(*sql)))
+                }
+                other => other,
+            })),
+            (_, parsed) => parsed,
+        }
     }
 
     /// Loads the files that calls name by their paths, which only the owner's may.
