@@ -3,9 +3,11 @@
 //! A parameter's type follows from its surroundings: the other side of a comparison, the function
 //! that takes it, the column it is stored in. The first use that says something decides; a use that
 //! wants another type gets a cast. What nothing is known of is text. DataFusion's own guess is
-//! dropped: it fails where two uses differ, and it knows nothing of intervals, functions and limits.
+//! dropped: it fails where two uses differ, and knows nothing of intervals, functions and limits.
 
 mod surroundings;
+
+mod lengths;
 
 mod wants;
 
@@ -20,6 +22,8 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder, Values};
 
 use crate::error::{Error, Result};
+
+pub use lengths::Lengths;
 
 /// A mark that stands for a value and has no number: a front end numbers them.
 const MARK: &str = "?";

@@ -95,7 +95,11 @@ impl Session {
             known_schema(schema)?;
         }
         let variable = name.to_owned();
-        let value = value.or_else(|| entry.and_then(|entry| entry.value.clone()));
+        let value = match (value, name) {
+            (None, "sluice.on_error") => Some("fail".to_owned()),
+            (None, _) => entry.and_then(|entry| entry.value.clone()),
+            (value, _) => value,
+        };
         let plan = LogicalPlan::Statement(match value {
             Some(value) => PlanStatement::SetVariable(SetVariable { variable, value }),
             None => PlanStatement::ResetVariable(ResetVariable { variable }),
@@ -114,7 +118,9 @@ impl Session {
                     .unwrap_or_else(|| "UTC".to_owned());
                 ("TimeZone", Some(zone))
             }
-            "session_authorization" => ("session_authorization", self.setting("sluice.user")),
+            "session_authorization" => ("session_authorization", self.setting("user")),
+            "sluice.on_error" => ("sluice.on_error", self.setting("on_error")),
+            "sluice.user" => ("sluice.user", self.setting("user")),
             name => match self.variables.shown(name) {
                 Some((shown, value)) => (shown, Some(value)),
                 None => {
