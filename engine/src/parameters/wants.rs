@@ -26,9 +26,9 @@ impl Types {
         self.uses.get(&at)
     }
 
-    /// The type of the parameter of this name; text where no use says anything.
-    pub(super) fn of_name(&self, name: &str) -> DataType {
-        self.names.get(name).cloned().unwrap_or(DataType::Utf8)
+    /// The type of the parameter of this name, where a use says something.
+    pub(super) fn of_name(&self, name: &str) -> Option<&DataType> {
+        self.names.get(name)
     }
 }
 

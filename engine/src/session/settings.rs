@@ -15,6 +15,7 @@ use crate::statement::{SEARCH_PATH, SessionStatement, TIME_ZONE, quote};
 const SCHEMAS: [&str; 3] = [PUBLIC, SYSTEM, INFORMATION];
 
 const DEFAULT_SCHEMA: &str = "datafusion.catalog.default_schema";
+const DEFAULT_CATALOG: &str = "datafusion.catalog.default_catalog";
 const DEFAULT_ZONE: &str = "datafusion.execution.time_zone";
 
 /// Settings with values of their own memory and disk, which DataFusion does not list.
@@ -91,9 +92,12 @@ impl Session {
                 entries.iter().map(|entry| entry.key.as_str()),
             ));
         }
-        if let Some(schema) = value.as_deref().filter(|_| name == DEFAULT_SCHEMA) {
-            known_schema(schema)?;
-        }
+        let value = match (name, value) {
+            (DEFAULT_SCHEMA, Some(schema)) => known_schema(&schema).map(|()| Some(schema))?,
+            (DEFAULT_CATALOG, Some(catalog)) => known_catalog(&catalog).map(|()| Some(catalog))?,
+            (DEFAULT_ZONE, Some(zone)) => Some(checked_zone(&zone)?),
+            (_, value) => value,
+        };
         let variable = name.to_owned();
         let value = match (value, name) {
             (None, "sluice.on_error") => Some("fail".to_owned()),
