@@ -26,6 +26,10 @@ const TEXT_BYTES_MAX: usize = 32 << 20;
 /// Parentheses, calls, CASEs and queries inside each other.
 pub const NESTING_MAX: usize = 200;
 
+/// Calls inside each other that the parser reads in two ways: what is wrong in the innermost is read
+/// twice as often with each.
+const TRIED_MAX: usize = 12;
+
 /// Tables joined in one statement, which nest like operators.
 const JOINS_MAX: usize = 500;
 
@@ -35,6 +39,9 @@ const REPEATS_MAX: usize = 32;
 /// Steps of a plan. A query named in WITH counts as often as it is read, and two queries that each
 /// read the one before twice are four times as many: a few lines may stand for millions.
 const NODES_MAX: usize = 50_000;
+
+/// Steps of a plan that follow each other.
+const DEPTH_MAX: usize = 1_500;
 
 /// Refuses texts that are too long to be read.
 ///
@@ -63,6 +70,19 @@ pub fn too_deep() -> Error {
 /// # Errors
 /// [`crate::error::Kind::Limit`], saying what to write in their place.
 pub fn check_plan(plan: &LogicalPlan) -> Result<()> {
+    // A list and not recursion: this is what looks for plans that recursion has no stack for.
+    let mut open = vec![(plan, 1)];
+    let mut seen = 0;
+    while let Some((node, depth)) = open.pop() {
+        seen += 1;
+        if depth > DEPTH_MAX {
+            let text = format!("the plan of the statement is more than {DEPTH_MAX} steps deep");
+            return Err(Error::limit(text).hint("store what inner queries give in a table"));
+        }
+        if seen <= NODES_MAX {
+            open.extend(node.inputs().into_iter().map(|input| (input, depth + 1)));
+        }
+    }
     let mut nodes = 0_usize;
     plan.apply_with_subqueries(|_| {
         nodes += 1;
@@ -83,47 +103,20 @@ pub fn check_plan(plan: &LogicalPlan) -> Result<()> {
 /// # Errors
 /// [`crate::error::Kind::Limit`], saying what to write in their place.
 pub fn check(tokens: &[TokenWithSpan]) -> Result<()> {
-    // One count for each open parenthesis: inner expressions nest in outer ones.
-    let mut open = vec![0_usize];
-    let (mut set_operations, mut joins, mut explains, mut dimensions) = (0, 0, 0, 0);
+    let mut counts = Counts::default();
     let mut before = &Token::EOF;
-    let mut run = 0_usize;
     for token in tokens {
-        if !matches!(token.token, Token::LBracket | Token::RBracket) {
-            run = 0;
-        }
-        match &token.token {
-            Token::LParen | Token::LBracket => open.push(0),
-            Token::RParen | Token::RBracket if open.len() > 1 => {
-                // Those of one type follow each other; empty lists are apart.
-                if *before == Token::LBracket {
-                    run += 1;
-                    dimensions = run.max(dimensions);
-                }
-                open.pop();
-            }
-            Token::Comma => reset(&mut open),
-            Token::VerticalBarRightAngleBracket => set_operations += 1,
-            Token::Word(word) => match word.keyword {
-                Keyword::AND | Keyword::OR | Keyword::LIKE | Keyword::ILIKE | Keyword::NOT => {
-                    count(&mut open)?;
-                }
-                Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT => set_operations += 1,
-                Keyword::JOIN => joins += 1,
-                Keyword::EXPLAIN => explains += 1,
-                Keyword::SELECT | Keyword::FROM | Keyword::WHERE | Keyword::VALUES => {
-                    reset(&mut open);
-                }
-                _ => {}
-            },
-            other if is_operator(other) => count(&mut open)?,
-            _ => {}
-        }
-        if open.len() > NESTING_MAX {
-            return Err(too_deep());
-        }
+        counts.add(&token.token, before)?;
         before = &token.token;
     }
+    let Counts {
+        set_operations,
+        joins,
+        explains,
+        dimensions,
+        intervals,
+        ..
+    } = counts;
     for (counted, most, what) in [
         (
             set_operations,
@@ -132,7 +125,8 @@ pub fn check(tokens: &[TokenWithSpan]) -> Result<()> {
         ),
         (joins, JOINS_MAX, "joins"),
         (explains, REPEATS_MAX, "EXPLAINs"),
-        (dimensions, REPEATS_MAX, "dimensions of arrays"),
+        (dimensions, REPEATS_MAX, "types inside each other"),
+        (intervals, REPEATS_MAX, "INTERVALs in a row"),
     ] {
         if counted > most {
             let error = Error::limit(format!("the statement has more than {most} {what}"));
@@ -142,45 +136,192 @@ pub fn check(tokens: &[TokenWithSpan]) -> Result<()> {
     Ok(())
 }
 
-fn count(open: &mut [usize]) -> Result<()> {
-    if let Some(last) = open.last_mut() {
-        *last += 1;
+/// What is between two parentheses: operators nest in each other, and with those around them.
+#[derive(Debug, Default)]
+struct Level {
+    /// Operators since the last comma.
+    current: usize,
+    /// The most between two commas before.
+    most: usize,
+    /// The parser reads what is here in two ways.
+    tried: bool,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    outermost: Level,
+    open: Vec<Level>,
+    operators: usize,
+    tried: usize,
+    set_operations: usize,
+    joins: usize,
+    explains: usize,
+    intervals: usize,
+    dimensions: usize,
+    run: usize,
+    generics: usize,
+}
+
+impl Counts {
+    fn level(&mut self) -> &mut Level {
+        self.open.last_mut().unwrap_or(&mut self.outermost)
     }
-    if open.iter().sum::<usize>() <= OPERATORS_MAX {
-        return Ok(());
+
+    fn add(&mut self, token: &Token, before: &Token) -> Result<()> {
+        if !matches!(token, Token::LBracket | Token::RBracket) {
+            self.run = 0;
+        }
+        match token {
+            Token::LParen => self.open(is_tried(before)),
+            Token::LBracket => {
+                // A subscript nests what it is applied to.
+                self.count()?;
+                self.open(false);
+            }
+            Token::Lt if is_generic(before) => {
+                self.generics += 1;
+                self.dimensions = self.generics.max(self.dimensions);
+            }
+            Token::Gt | Token::ShiftRight if self.generics > 0 => self.generics -= 1,
+            Token::RParen | Token::RBracket => {
+                // The brackets of one type follow each other; empty lists are apart.
+                if *before == Token::LBracket {
+                    self.run += 1;
+                    self.dimensions = self.run.max(self.dimensions);
+                }
+                self.close();
+            }
+            Token::Comma => self.reset(),
+            Token::VerticalBarRightAngleBracket => self.set_operations += 1,
+            Token::Word(word) => match word.keyword {
+                Keyword::UNION | Keyword::INTERSECT | Keyword::EXCEPT => self.set_operations += 1,
+                Keyword::JOIN => self.joins += 1,
+                Keyword::EXPLAIN => self.explains += 1,
+                Keyword::INTERVAL if is_interval(before) => self.intervals += 1,
+                Keyword::SELECT | Keyword::FROM | Keyword::WHERE | Keyword::VALUES => self.reset(),
+                keyword if OPERATORS.contains(&keyword) => self.count()?,
+                _ => {}
+            },
+            other if is_operator(other) => self.count()?,
+            _ => {}
+        }
+        match self.open.len() > NESTING_MAX || self.tried > TRIED_MAX {
+            true => Err(too_deep()),
+            false => Ok(()),
+        }
     }
-    Err(Error::limit(format!(
-        "an expression has more than {OPERATORS_MAX} operators"
+
+    fn open(&mut self, tried: bool) {
+        self.tried += usize::from(tried);
+        self.open.push(Level {
+            tried,
+            ..Level::default()
+        });
+    }
+
+    fn close(&mut self) {
+        if let Some(level) = self.open.pop() {
+            self.tried -= usize::from(level.tried);
+            let most = level.most.max(level.current);
+            self.operators = self.operators - level.current + most;
+            self.level().current += most;
+        }
+    }
+
+    fn count(&mut self) -> Result<()> {
+        self.level().current += 1;
+        self.operators += 1;
+        if self.operators <= OPERATORS_MAX {
+            return Ok(());
+        }
+        Err(Error::limit(format!(
+            "an expression has more than {OPERATORS_MAX} operators"
+        ))
+        .hint("write a long chain of OR as IN (...), or join with a table of the values"))
+    }
+
+    fn reset(&mut self) {
+        let level = self.level();
+        let current = std::mem::take(&mut level.current);
+        level.most = level.most.max(current);
+        self.operators -= current;
+    }
+}
+
+/// Words that are operators.
+const OPERATORS: [Keyword; 16] = [
+    Keyword::AND,
+    Keyword::OR,
+    Keyword::XOR,
+    Keyword::NOT,
+    Keyword::LIKE,
+    Keyword::ILIKE,
+    Keyword::SIMILAR,
+    Keyword::RLIKE,
+    Keyword::REGEXP,
+    Keyword::IS,
+    Keyword::IN,
+    Keyword::BETWEEN,
+    Keyword::AT,
+    Keyword::COLLATE,
+    Keyword::OVERLAPS,
+    Keyword::DIV,
+];
+
+fn is_interval(token: &Token) -> bool {
+    matches!(token, Token::Word(word) if word.keyword == Keyword::INTERVAL)
+}
+
+/// Whether the parser reads what follows this word in two ways.
+fn is_tried(token: &Token) -> bool {
+    matches!(token, Token::Word(word) if matches!(
+        word.keyword,
+        Keyword::CAST
+            | Keyword::TRY_CAST
+            | Keyword::SAFE_CAST
+            | Keyword::CEIL
+            | Keyword::FLOOR
+            | Keyword::SUBSTR
+            | Keyword::SUBSTRING
+            | Keyword::POSITION
+            | Keyword::EXTRACT
+            | Keyword::OVERLAY
+            | Keyword::TRIM
+            | Keyword::CONVERT
     ))
-    .hint("write a long chain of OR as IN (...), or join with a table of the values"))
 }
 
-fn reset(open: &mut [usize]) {
-    if let Some(last) = open.last_mut() {
-        *last = 0;
-    }
+/// Whether a type with parameters in angle brackets may begin with this word.
+fn is_generic(token: &Token) -> bool {
+    matches!(token, Token::Word(word)
+        if matches!(word.keyword, Keyword::ARRAY | Keyword::STRUCT | Keyword::MAP))
 }
 
+/// Whether a token joins expressions; what is not known to be something else does.
 fn is_operator(token: &Token) -> bool {
-    matches!(
+    !matches!(
         token,
-        Token::Plus
-            | Token::Minus
-            | Token::Mul
-            | Token::Div
-            | Token::Mod
-            | Token::StringConcat
-            | Token::Eq
-            | Token::Neq
-            | Token::Lt
-            | Token::Gt
-            | Token::LtEq
-            | Token::GtEq
-            | Token::DoubleColon
-            | Token::Pipe
-            | Token::Ampersand
-            | Token::Caret
-            | Token::Arrow
-            | Token::LongArrow
+        Token::Word(_)
+            | Token::Number(..)
+            | Token::SingleQuotedString(_)
+            | Token::DoubleQuotedString(_)
+            | Token::DollarQuotedString(_)
+            | Token::NationalStringLiteral(_)
+            | Token::EscapedStringLiteral(_)
+            | Token::UnicodeStringLiteral(_)
+            | Token::HexStringLiteral(_)
+            | Token::Placeholder(_)
+            | Token::Whitespace(_)
+            | Token::Comma
+            | Token::Period
+            | Token::LParen
+            | Token::RParen
+            | Token::LBracket
+            | Token::RBracket
+            | Token::LBrace
+            | Token::RBrace
+            | Token::RArrow
+            | Token::SemiColon
+            | Token::EOF
     )
 }

@@ -2,6 +2,7 @@
 //! The only place that makes a `SessionContext` or registers anything in one.
 
 mod memory;
+mod restore;
 mod schemas;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +11,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, SchemaProvider};
 use datafusion::common::DFSchema;
-use datafusion::config::{ConfigField, ConfigOptions};
 use datafusion::error::Result as DfResult;
 use datafusion::execution::context::SessionState;
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit};
@@ -22,6 +22,8 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::scalar::ScalarValue;
 use tracing::warn;
 
+pub use self::restore::restore;
+
 use self::memory::default_memory_bytes;
 use self::schemas::{Extended, Schemas};
 use crate::bounded::guard;
@@ -32,6 +34,7 @@ use crate::enrichment::Enrichment;
 use crate::error::{Error, Result};
 use crate::function::{self, UserFunction};
 use crate::options::SessionOptions;
+use crate::parameters::Lengths;
 use crate::plugin::Plugin;
 use crate::redaction::Policies;
 use crate::statement::{self, Statement};
@@ -343,7 +346,7 @@ impl Contexts {
     fn state_of(&self, config: SessionConfig, own: &Functions) -> SessionState {
         let config = config.with_extension(Arc::clone(&self.enrichment));
         let builder = SessionStateBuilder::new()
-            .with_expr_planners(vec![Arc::new(LiteralLists)])
+            .with_expr_planners(vec![Arc::new(LiteralLists), Arc::new(Lengths)])
             .with_config(config.with_create_default_catalog_and_schema(false))
             .with_runtime_env(Arc::clone(&self.runtime))
             .with_catalog_list(Arc::clone(&self.catalogs))
@@ -411,30 +414,6 @@ pub fn refresh(context: &SessionContext) -> Result<()> {
     }
     config.set_extension(Arc::new(Installed(present.number)));
     snapshot.install(config.options_mut());
-    update_functions(&mut state)
-}
-
-/// Gives the settings of `context` the values that they have in `initial`.
-///
-/// # Errors
-/// When one cannot be set.
-pub fn restore(context: &SessionContext, initial: &ConfigOptions) -> Result<()> {
-    let wanted: BTreeMap<String, Option<String>> = initial
-        .entries()
-        .into_iter()
-        .map(|entry| (entry.key, entry.value))
-        .collect();
-    let shared = context.state_ref();
-    let mut state = shared.write();
-    let options = state.config_mut().options_mut();
-    for entry in options.entries() {
-        match wanted.get(&entry.key) {
-            Some(value) if *value == entry.value => {}
-            Some(Some(value)) => options.set(&entry.key, value)?,
-            Some(None) => options.reset(&entry.key)?,
-            None => {}
-        }
-    }
     update_functions(&mut state)
 }
 

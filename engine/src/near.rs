@@ -5,9 +5,15 @@ use datafusion::common::utils::datafusion_strsim::levenshtein;
 /// Names that a hint lists at most.
 const NAMES_MAX: usize = 3;
 
+/// Longer names are no slips, and costly to compare.
+const NAME_LETTERS_MAX: usize = 64;
+
 /// Those of `known` that are spelled almost like `name`, the nearest first.
 #[must_use]
 pub fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    if name.chars().nth(NAME_LETTERS_MAX).is_some() {
+        return Vec::new();
+    }
     let name = name.to_lowercase();
     let allowed = (name.chars().count() / 3).max(1);
     let distance = |known: &str| {

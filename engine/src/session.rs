@@ -214,8 +214,8 @@ impl Session {
             return Ok((none(), work));
         }
         let plan = plan::plan(&self.context.state(), df.as_ref().clone()).await?;
-        permission::check(&plan, self.authority)?;
         budget::check_plan(&plan)?;
+        permission::check(&plan, self.authority)?;
         let plan = parameters::infer(plan)?;
         Ok(match plan {
             LogicalPlan::Ddl(ddl) => {

@@ -15,6 +15,8 @@
 //! - [`pii`] finds and removes personal data and secrets in text.
 //! - [`enrich`] adds what is known elsewhere of addresses, domains and keys.
 //! - [`filter`] chooses rows.
+//! - [`session`] says who asks, and where names are looked up.
+//! - [`standard`] has functions by the names of other databases.
 //!
 //! # How to add a function
 //! 1. Create `src/<family>/<name>.rs`. Its `pub fn udf()` returns a `ScalarUDF`, an
@@ -45,6 +47,9 @@ pub mod pii;
 pub mod enrich;
 pub mod filter;
 
+pub mod session;
+pub mod standard;
+
 pub use registry::Function;
 
 use std::sync::Arc;
@@ -61,6 +66,8 @@ pub fn functions() -> Vec<Function> {
         pii::functions(),
         enrich::functions(),
         filter::functions(),
+        session::functions(),
+        standard::functions(),
     ];
     families.concat()
 }

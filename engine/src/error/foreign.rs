@@ -1,5 +1,5 @@
-//! Errors of the planner, the parser and Arrow as ours: whose fault they are, where in the statement
-//! it is, and what was meant.
+//! Errors of the planner, the parser and Arrow as ours: whose fault they are, where in the
+//! statement it is, and what was meant.
 
 use arrow::error::ArrowError;
 use datafusion::common::SchemaError;

@@ -3,9 +3,11 @@
 //! A parameter's type follows from its surroundings: the other side of a comparison, the function
 //! that takes it, the column it is stored in. The first use that says something decides; a use that
 //! wants another type gets a cast. What nothing is known of is text. DataFusion's own guess is
-//! dropped: it fails where two uses differ, and it knows nothing of intervals, functions and limits.
+//! dropped: it fails where two uses differ, and knows nothing of intervals, functions and limits.
 
 mod surroundings;
+
+mod lengths;
 
 mod wants;
 
@@ -20,6 +22,8 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder, Values};
 
 use crate::error::{Error, Result};
+
+pub use lengths::Lengths;
 
 /// A mark that stands for a value and has no number: a front end numbers them.
 const MARK: &str = "?";
@@ -73,7 +77,12 @@ pub fn bind(plan: LogicalPlan, values: ParamValues) -> Result<LogicalPlan> {
     if parameters.is_empty() {
         return Ok(plan);
     }
-    let fit = |(field, value): (&Field, ScalarValue)| fitted(field, value);
+    // A value of which no use says anything stays what it is.
+    let typed = plan.get_parameter_fields()?;
+    let fit = |(field, value): (&Field, ScalarValue)| match typed.get(field.name()) {
+        Some(Some(_)) => fitted(field, value),
+        _ => Ok(value),
+    };
     let values = values.into_iter().map(|value| value.value);
     let values: Vec<ScalarValue> = parameters
         .iter()
@@ -146,11 +155,15 @@ fn numbered(plan: LogicalPlan) -> Result<LogicalPlan> {
 fn typed(plan: LogicalPlan, types: &wants::Types) -> Result<LogicalPlan> {
     let place = |placeholder: Placeholder| {
         let wanted = use_of(&placeholder).and_then(|at| types.of_use(at));
-        let kind = types.of_name(&placeholder.id);
-        let field = Arc::new(Field::new("", kind.clone(), true));
-        let typed = Expr::Placeholder(Placeholder::new_with_field(placeholder.id, Some(field)));
+        let kind = types.of_name(&placeholder.id).cloned();
+        let field = kind
+            .clone()
+            .map(|kind| Arc::new(Field::new("", kind, true)));
+        let typed = Expr::Placeholder(Placeholder::new_with_field(placeholder.id, field));
         match wanted {
-            Some(wanted) if *wanted != kind => Expr::Cast(Cast::new(typed.into(), wanted.clone())),
+            Some(wanted) if Some(wanted) != kind.as_ref() => {
+                Expr::Cast(Cast::new(typed.into(), wanted.clone()))
+            }
             _ => typed,
         }
     };

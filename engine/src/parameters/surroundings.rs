@@ -15,10 +15,19 @@ use datafusion::logical_expr::{
 const SIBLINGS: [&str; 6] = ["coalesce", "nvl", "ifnull", "nullif", "greatest", "least"];
 
 /// The length of time that is added to a point in time.
-const LENGTH: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
+pub(super) const LENGTH: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 /// A point in time of which nothing else is known.
 const POINT: DataType = DataType::Timestamp(TimeUnit::Nanosecond, None);
+
+/// What an argument may be of which a function says nothing: the first that it takes.
+const GUESSES: [DataType; 5] = [
+    DataType::Null,
+    DataType::Float64,
+    DataType::Utf8,
+    DataType::Int64,
+    POINT,
+];
 
 /// A part of an expression, with the type that it is expected to have.
 pub(super) type Part<'a> = (&'a Expr, Option<DataType>);
@@ -164,9 +173,12 @@ fn operands<'a>(
     }
     let other = match (is_open(left), is_open(right)) {
         (false, false) => {
-            // A sum is expected to be what its terms are.
-            let want = want.filter(|kind| is_arithmetic(*op) && kind.is_numeric());
-            return vec![(left, want.cloned()), (right, want.cloned())];
+            if is_arithmetic(*op) {
+                // A sum is expected to be what its terms are.
+                let want = want.filter(|kind| kind.is_numeric()).cloned();
+                return vec![(left, want.clone()), (right, want)];
+            }
+            return vec![(left, known(right, schema)), (right, known(left, schema))];
         }
         (true, true) => {
             let want = want.filter(|_| is_arithmetic(*op)).cloned();
@@ -214,7 +226,8 @@ fn is_arithmetic(op: Operator) -> bool {
     )
 }
 
-fn is_point(kind: &DataType) -> bool {
+/// Whether `kind` is a point in time.
+pub(super) fn is_point(kind: &DataType) -> bool {
     matches!(
         kind,
         DataType::Timestamp(..) | DataType::Date32 | DataType::Date64
@@ -247,14 +260,19 @@ fn arguments<'a, F: UDFCoercionExt>(
     if !args.iter().any(is_open) {
         return untyped(args);
     }
-    let field = |arg: &Expr| -> FieldRef {
-        let kind = known(arg, schema).unwrap_or(DataType::Null);
-        Field::new("argument", kind, true).into()
+    let taken = |open: &DataType| {
+        let field = |arg: &Expr| -> FieldRef {
+            let kind = known(arg, schema).unwrap_or_else(|| open.clone());
+            Field::new("argument", kind, true).into()
+        };
+        let given: Vec<FieldRef> = args.iter().map(field).collect();
+        let taken = fields_with_udf(&given, function).ok()?;
+        let typed = taken.iter().all(|field| !field.data_type().is_null());
+        typed.then_some(taken)
     };
-    let given: Vec<FieldRef> = args.iter().map(field).collect();
-    let Ok(taken) = fields_with_udf(&given, function) else {
+    let Some(taken) = GUESSES.iter().find_map(taken) else {
         return untyped(args);
     };
-    let kind = |field: &FieldRef| Some(field.data_type().clone()).filter(|kind| !kind.is_null());
+    let kind = |field: &FieldRef| Some(field.data_type().clone());
     args.iter().zip(taken.iter().map(kind)).collect()
 }

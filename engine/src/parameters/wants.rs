@@ -26,9 +26,9 @@ impl Types {
         self.uses.get(&at)
     }
 
-    /// The type of the parameter of this name; text where no use says anything.
-    pub(super) fn of_name(&self, name: &str) -> DataType {
-        self.names.get(name).cloned().unwrap_or(DataType::Utf8)
+    /// The type of the parameter of this name, where a use says something.
+    pub(super) fn of_name(&self, name: &str) -> Option<&DataType> {
+        self.names.get(name)
     }
 }
 
@@ -81,7 +81,7 @@ fn walk(expr: &Expr, want: Option<DataType>, schema: &DFSchema, types: &mut Type
     while let Some((expr, want)) = open.pop() {
         let query = match expr {
             Expr::Placeholder(placeholder) => {
-                if let (Some(at), Some(want)) = (use_of(placeholder), want) {
+                if let (Some(at), Some(want)) = (use_of(placeholder), want.map(plain)) {
                     let name = placeholder.id.clone();
                     types.names.entry(name).or_insert_with(|| want.clone());
                     types.uses.insert(at, want);
@@ -163,5 +163,15 @@ fn below(node: &LogicalPlan, columns: Columns) -> Columns {
         | LogicalPlan::Filter(_)
         | LogicalPlan::Union(_) => columns,
         _ => Columns::new(),
+    }
+}
+
+/// A type as values are bound in: no views and no dictionaries.
+fn plain(kind: DataType) -> DataType {
+    match kind {
+        DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
+        DataType::BinaryView | DataType::LargeBinary => DataType::Binary,
+        DataType::Dictionary(_, values) => plain(*values),
+        other => other,
     }
 }

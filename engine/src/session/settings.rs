@@ -15,6 +15,7 @@ use crate::statement::{SEARCH_PATH, SessionStatement, TIME_ZONE, quote};
 const SCHEMAS: [&str; 3] = [PUBLIC, SYSTEM, INFORMATION];
 
 const DEFAULT_SCHEMA: &str = "datafusion.catalog.default_schema";
+const DEFAULT_CATALOG: &str = "datafusion.catalog.default_catalog";
 const DEFAULT_ZONE: &str = "datafusion.execution.time_zone";
 
 /// Settings with values of their own memory and disk, which DataFusion does not list.
@@ -91,11 +92,18 @@ impl Session {
                 entries.iter().map(|entry| entry.key.as_str()),
             ));
         }
-        if let Some(schema) = value.as_deref().filter(|_| name == DEFAULT_SCHEMA) {
-            known_schema(schema)?;
-        }
+        let value = match (name, value) {
+            (DEFAULT_SCHEMA, Some(schema)) => known_schema(&schema).map(|()| Some(schema))?,
+            (DEFAULT_CATALOG, Some(catalog)) => known_catalog(&catalog).map(|()| Some(catalog))?,
+            (DEFAULT_ZONE, Some(zone)) => Some(checked_zone(&zone)?),
+            (_, value) => value,
+        };
         let variable = name.to_owned();
-        let value = value.or_else(|| entry.and_then(|entry| entry.value.clone()));
+        let value = match (value, name) {
+            (None, "sluice.on_error") => Some("fail".to_owned()),
+            (None, _) => entry.and_then(|entry| entry.value.clone()),
+            (value, _) => value,
+        };
         let plan = LogicalPlan::Statement(match value {
             Some(value) => PlanStatement::SetVariable(SetVariable { variable, value }),
             None => PlanStatement::ResetVariable(ResetVariable { variable }),
@@ -114,7 +122,9 @@ impl Session {
                     .unwrap_or_else(|| "UTC".to_owned());
                 ("TimeZone", Some(zone))
             }
-            "session_authorization" => ("session_authorization", self.setting("sluice.user")),
+            "session_authorization" => ("session_authorization", self.setting("user")),
+            "sluice.on_error" => ("sluice.on_error", self.setting("on_error")),
+            "sluice.user" => ("sluice.user", self.setting("user")),
             name => match self.variables.shown(name) {
                 Some((shown, value)) => (shown, Some(value)),
                 None => {

@@ -72,7 +72,6 @@ pub(super) fn is_session(first: &str, second: &str) -> bool {
                 | "EXTENDED"
                 | "VIEWS"
                 | "DATAFUSION"
-                | "SLUICE"
         ),
         _ => false,
     }

@@ -6,5 +6,8 @@ mod memory;
 mod pipeline;
 mod statements;
 mod functions;
+mod parameters;
+mod settings;
+mod mistakes;
 mod metrics_page;
 mod tidy;

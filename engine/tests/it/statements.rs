@@ -47,7 +47,7 @@ pub(crate) async fn values(session: &Session, sql: &str) -> Vec<String> {
 const TABLES: &str = "SELECT table_name FROM information_schema.tables \
                       WHERE table_schema = 'public' ORDER BY 1";
 
-async fn fails(session: &Session, sql: &str) -> Error {
+pub(crate) async fn fails(session: &Session, sql: &str) -> Error {
     run(session, sql)
         .await
         .map(|rows| panic!("{sql} gave\n{rows}"))

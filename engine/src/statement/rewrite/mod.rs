@@ -34,6 +34,19 @@ pub(super) fn rewrite(statement: &mut DfStatement) -> Result<()> {
     }
 }
 
+/// How many tables the largest FROM of `body` lists.
+fn tables(body: &SetExpr) -> usize {
+    let (mut open, mut most) = (vec![body], 0);
+    while let Some(part) = open.pop() {
+        match part {
+            SetExpr::Select(select) => most = most.max(select.from.len()),
+            SetExpr::SetOperation { left, right, .. } => open.extend([left.as_ref(), right]),
+            _ => {}
+        }
+    }
+    most
+}
+
 /// What a query reads, which decides what its bare words are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reads {
@@ -54,10 +67,7 @@ impl VisitorMut for Rewriter {
         if let Err(error) = limits::rewrite(query) {
             return ControlFlow::Break(error);
         }
-        let from = match query.body.as_ref() {
-            SetExpr::Select(select) => select.from.len(),
-            _ => 0,
-        };
+        let from = tables(&query.body);
         self.queries.push(match from {
             0 => Reads::Nothing,
             _ => Reads::Tables,

@@ -24,7 +24,7 @@ const TIMED: [&str; 11] = [
 ];
 
 /// Units of time, and what ODBC puts before them.
-const UNITS: [&str; 40] = [
+const UNITS: [&str; 51] = [
     "century",
     "d",
     "day",
@@ -41,6 +41,8 @@ const UNITS: [&str; 40] = [
     "hour",
     "hours",
     "isodow",
+    "m",
+    "mcs",
     "mi",
     "microsecond",
     "microseconds",
@@ -52,18 +54,27 @@ const UNITS: [&str; 40] = [
     "month",
     "months",
     "ms",
+    "n",
     "nanosecond",
+    "nanoseconds",
     "ns",
+    "q",
     "qq",
     "quarter",
+    "quarters",
+    "s",
     "second",
     "seconds",
     "ss",
     "us",
     "week",
     "weekday",
+    "weeks",
+    "wk",
     "ww",
     "year",
+    "years",
+    "yy",
     "yyyy",
 ];
 const ODBC_UNIT: &str = "sql_tsi_";
@@ -76,7 +87,24 @@ pub(super) fn rewrite(expr: &mut Expr, reads: Reads) {
                 *expr = other;
             }
         }
-        Expr::Identifier(name) if is(name, "current_schema") || is(name, "current_database") => {
+        // The planner takes nothing but text there.
+        Expr::TypedString(typed) if typed.value.clone().into_string().is_none() => {
+            let value = Expr::Value(typed.value.clone());
+            *expr = cast(value, typed.data_type.clone());
+        }
+        Expr::Convert {
+            expr: value,
+            data_type: Some(DataType::Custom(name, _)),
+            ..
+        } => {
+            if let Some(kind) = odbc_type(&name.to_string()) {
+                *expr = cast(value.as_ref().clone(), kind);
+            }
+        }
+        Expr::Identifier(name)
+            if reads == Reads::Nothing
+                && (is(name, "current_schema") || is(name, "current_database")) =>
+        {
             *expr = Expr::Function(Function {
                 name: ObjectName::from(vec![name.clone()]),
                 uses_odbc_syntax: false,
@@ -129,14 +157,18 @@ fn rewrite_call(call: &mut Function, reads: Reads) -> Option<Expr> {
         [
             FunctionArg::Unnamed(FunctionArgExpr::Expr(value)),
             FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(kind))),
-        ] => Some(Expr::Cast {
-            kind: CastKind::Cast,
-            expr: Box::new(value.clone()),
-            data_type: odbc_type(&kind.value)?,
-            array: false,
-            format: None,
-        }),
+        ] => Some(cast(value.clone(), odbc_type(&kind.value)?)),
         _ => None,
+    }
+}
+
+fn cast(value: Expr, data_type: DataType) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(value),
+        data_type,
+        array: false,
+        format: None,
     }
 }
 

@@ -1,0 +1,30 @@
+//! `dayofyear(moment)`: a part of a point in time, as ODBC, MySQL and SQL Server call it. NULL
+//! in, NULL out. Cost: that of `date_part`.
+
+use datafusion::logical_expr::ScalarUDF;
+
+use super::docs::Docs;
+use super::part::part;
+
+/// The function `dayofyear`.
+#[must_use]
+pub fn udf() -> ScalarUDF {
+    part("dayofyear", &[], ("doy", 0), &DOCS)
+}
+
+const DOCS: Docs = Docs {
+    description: "The day of the year of a point in time, from 1 to 366, as INTEGER.",
+    syntax: "dayofyear(moment)",
+    example: r#"```sql
+> SELECT dayofyear(TIMESTAMP '2026-02-05 13:45:59') AS part;
++------+
+| part |
++------+
+| 36   |
++------+
+```"#,
+    arguments: &[(
+        "moment",
+        "A timestamp, a date, or text that is cast to a timestamp.",
+    )],
+};
