@@ -19,3 +19,4 @@ mod enrichment;
 mod enrichment_tables;
 mod demo;
 mod flight;
+mod postgres;
