@@ -123,10 +123,10 @@ fn sqlstate(error: &Error) -> &'static str {
 /// What the client can mend, by what the planner says and else by the words of the message.
 fn of_user(error: &Error) -> &'static str {
     let source = std::error::Error::source(error);
-    match source
+    let root = source
         .and_then(|source| source.downcast_ref::<DataFusionError>())
-        .map(DataFusionError::find_root)
-    {
+        .map(DataFusionError::find_root);
+    match root {
         Some(DataFusionError::SQL(..)) => return "42601",
         Some(DataFusionError::SchemaError(schema, _)) => {
             return match schema.as_ref() {
@@ -135,7 +135,6 @@ fn of_user(error: &Error) -> &'static str {
                 _ => "42701",
             };
         }
-        Some(DataFusionError::ArrowError(..) | DataFusionError::Execution(_)) => return "22000",
         _ => {}
     }
     let text = error.message().to_lowercase();
@@ -144,7 +143,8 @@ fn of_user(error: &Error) -> &'static str {
         () if has(&["syntax error", "cannot read the sql", "several statements"]) => "42601",
         () if has(&["divide by zero"]) => "22012",
         () if has(&["overflow", "out of range"]) => "22003",
-        () if has(&["cannot cast", "parsing", "parse", "does not fit"]) => "22P02",
+        () if has(&["cannot cast", "parse", "does not fit"]) => "22P02",
+        () if is_data(root) => "22000",
         () if has(&["function"]) => "42883",
         () if has(&["table", "relation", "stream"]) => "42P01",
         () if has(&["schema"]) => "3F000",
@@ -152,6 +152,14 @@ fn of_user(error: &Error) -> &'static str {
         () if error.kind() == Kind::NotFound => "42704",
         () => "42000",
     }
+}
+
+/// Whether the values are wrong and not the statement.
+fn is_data(root: Option<&DataFusionError>) -> bool {
+    matches!(
+        root,
+        Some(DataFusionError::ArrowError(..) | DataFusionError::Execution(_))
+    )
 }
 
 /// The place that a syntax error names as `Line: 1, Column: 8`, as a character of `sql` from 1.

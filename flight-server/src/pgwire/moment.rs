@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(written(i64::MAX, None), "infinity");
         let mut text = String::new();
         date(&mut text, -719_529).unwrap();
-        assert_eq!(text, "0002-12-31 BC".replace("0002", "0001"));
+        assert_eq!(text, "0002-12-31 BC");
     }
 
     #[test]

@@ -74,6 +74,11 @@ const FIXED: [&str; 10] = [
     "server_version_num",
 ];
 
+/// The settings and what they are at first.
+pub(super) fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KNOWN.iter().map(|(name, value, _)| (*name, *value))
+}
+
 /// Values of one connection's settings.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
@@ -86,8 +91,7 @@ pub(super) struct Settings {
 impl Settings {
     /// The settings of a connection of `user` before it asked for any.
     pub(super) fn new(user: &str) -> Result<Self, Refusal> {
-        let known = KNOWN.iter().map(|(name, value, _)| (*name, *value));
-        let mut values: BTreeMap<String, String> = known
+        let mut values: BTreeMap<String, String> = known()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         values.insert("session_authorization".to_owned(), user.to_owned());

@@ -96,6 +96,7 @@ pub(super) fn oid(kind: &DataType) -> u32 {
         DataType::Timestamp(_, None) => TIMESTAMP,
         DataType::Timestamp(_, Some(_)) => TIMESTAMPTZ,
         DataType::Interval(_) => INTERVAL,
+        DataType::List(item) if item.data_type().is_nested() => JSON,
         DataType::List(item) => array_of(oid(item.data_type())),
         DataType::Struct(_) | DataType::Map(..) | DataType::Union(..) => JSON,
         _ => TEXT,

@@ -20,8 +20,6 @@ pub(super) fn all(user: &str, process: i32) -> Vec<Arc<ScalarUDF>> {
     let text = |text: &str| ScalarValue::Utf8(Some(text.to_owned()));
     let mut all = vec![
         known::create_current_schemas_udf(),
-        known::create_pg_encoding_to_char_udf(),
-        known::create_pg_get_userbyid_udf(),
         known::format_type::create_format_type_udf(),
         known::quote_ident_udf::create_quote_ident_udf(),
         known::quote_ident_udf::create_parse_ident_udf(),
@@ -35,6 +33,8 @@ pub(super) fn all(user: &str, process: i32) -> Vec<Arc<ScalarUDF>> {
         ("session_user", text(user)),
         ("current_user", text(user)),
         ("user", text(user)),
+        ("pg_encoding_to_char", text("UTF8")),
+        ("pg_get_userbyid", text("sluice")),
         ("pg_backend_pid", ScalarValue::Int32(Some(process))),
         ("pg_is_in_recovery", ScalarValue::Boolean(Some(false))),
         ("pg_my_temp_schema", ScalarValue::Int32(Some(0))),

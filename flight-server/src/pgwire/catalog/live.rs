@@ -13,6 +13,7 @@ use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::error::Result as DfResult;
 use sluice_engine::session::{Session, TableInfo};
 
+use super::super::setting;
 use super::super::types::{OID, TYPE, modifier, oid_of, size};
 
 /// The one database.
@@ -46,6 +47,7 @@ pub(super) async fn table(
         "pg_constraint" => constraints(),
         "pg_description" | "pg_shdescription" => descriptions(),
         "pg_attrdef" => defaults(),
+        "pg_settings" => settings(),
         _ => return Ok(None),
     };
     let fields: Vec<Field> = columns.iter().map(|(field, _)| field.clone()).collect();
@@ -92,6 +94,12 @@ fn same<T: Clone>(value: T, count: usize) -> impl Iterator<Item = T> {
     std::iter::repeat_n(value, count)
 }
 
+/// Nobody was given anything.
+fn grants(name: &str, count: usize) -> Column {
+    let item = Field::new("item", DataType::Utf8, true);
+    nulls(name, &DataType::List(Arc::new(item)), count)
+}
+
 fn nulls(name: &str, kind: &DataType, count: usize) -> Column {
     column(name, new_null_array(kind, count))
 }
@@ -128,7 +136,7 @@ fn namespaces() -> Vec<Column> {
         oids("oid", names.iter().map(|name| schema_oid(name))),
         text("nspname", names),
         oids("nspowner", same(OWNER_OID, names.len())),
-        nulls("nspacl", &DataType::Utf8, names.len()),
+        grants("nspacl", names.len()),
     ]
 }
 
@@ -150,7 +158,7 @@ fn databases() -> Vec<Column> {
         nulls("daticulocale", &DataType::Utf8, 1),
         nulls("daticurules", &DataType::Utf8, 1),
         nulls("datcollversion", &DataType::Utf8, 1),
-        nulls("datacl", &DataType::Utf8, 1),
+        grants("datacl", 1),
     ]
 }
 
@@ -172,7 +180,7 @@ fn roles() -> Vec<Column> {
         nulls("rolpassword", &DataType::Utf8, 1),
         nulls("rolvaliduntil", &DataType::Utf8, 1),
         bools("rolbypassrls", [false]),
-        nulls("rolconfig", &DataType::Utf8, 1),
+        grants("rolconfig", 1),
     ]
 }
 
@@ -222,8 +230,8 @@ fn classes(tables: &[TableInfo]) -> Vec<Column> {
         oids("relrewrite", same(0, count)),
         ints("relfrozenxid", same(0, count)),
         ints("relminmxid", same(0, count)),
-        nulls("relacl", &DataType::Utf8, count),
-        nulls("reloptions", &DataType::Utf8, count),
+        grants("relacl", count),
+        grants("reloptions", count),
         nulls("relpartbound", &DataType::Utf8, count),
     ]
 }
@@ -276,9 +284,9 @@ fn attributes(tables: &[TableInfo]) -> Vec<Column> {
         shorts("attinhcount", same(0, count)),
         shorts("attstattarget", same(-1, count)),
         oids("attcollation", each().map(|(_, _, field)| collated(field))),
-        nulls("attacl", &DataType::Utf8, count),
-        nulls("attoptions", &DataType::Utf8, count),
-        nulls("attfdwoptions", &DataType::Utf8, count),
+        grants("attacl", count),
+        grants("attoptions", count),
+        grants("attfdwoptions", count),
         nulls("attmissingval", &DataType::Utf8, count),
     ]
 }
@@ -308,6 +316,33 @@ fn views(tables: &[TableInfo]) -> Vec<Column> {
         text("viewname", each().map(|view| view.name.as_str())),
         text("viewowner", same(DATABASE, count)),
         nulls("definition", &DataType::Utf8, count),
+    ]
+}
+
+/// The settings as they are before a client sets any.
+fn settings() -> Vec<Column> {
+    let known: Vec<(&str, &str)> = setting::known().collect();
+    let count = known.len();
+    let names = || known.iter().map(|(name, _)| *name);
+    let values = || known.iter().map(|(_, value)| *value);
+    vec![
+        text("name", names()),
+        text("setting", values()),
+        nulls("unit", &DataType::Utf8, count),
+        text("category", same("Client Connection Defaults", count)),
+        text("short_desc", same("", count)),
+        nulls("extra_desc", &DataType::Utf8, count),
+        text("context", same("user", count)),
+        text("vartype", same("string", count)),
+        text("source", same("default", count)),
+        nulls("min_val", &DataType::Utf8, count),
+        nulls("max_val", &DataType::Utf8, count),
+        grants("enumvals", count),
+        text("boot_val", values()),
+        text("reset_val", values()),
+        nulls("sourcefile", &DataType::Utf8, count),
+        nulls("sourceline", &DataType::Int32, count),
+        bools("pending_restart", same(false, count)),
     ]
 }
 

@@ -4,6 +4,9 @@
 
 mod functions;
 mod live;
+
+mod naming;
+mod empty;
 mod rewrite;
 
 use std::any::Any;
