@@ -147,14 +147,14 @@ impl Drop for Listed {
             id,
             principal,
             session,
-            sql,
             started,
             rows,
             bytes,
             cancelled,
+            ..
         } = self.query.as_ref();
         debug!(
-            %id, %principal, %session, sql,
+            %id, %principal, %session,
             took = ?started.elapsed(),
             rows = rows.load(Ordering::Relaxed),
             bytes = bytes.load(Ordering::Relaxed),

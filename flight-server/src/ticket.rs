@@ -213,10 +213,7 @@ impl Ticket {
     /// # Errors
     /// When this server did not sign it, or it has expired.
     pub(crate) fn decode(signer: &Signer, handle: &[u8]) -> Result<Self> {
-        let payload = signer.open(Purpose::Ticket, handle).ok_or_else(|| {
-            Error::user("the ticket was not issued by this server")
-                .hint("ask for the statement's flight info again and redeem its ticket unchanged")
-        })?;
+        let payload = signer.open(Purpose::Ticket, handle).ok_or_else(foreign)?;
         let ticket = Self::decode_payload(payload)?;
         if ticket.expires < seconds() {
             return Err(Error::user("the ticket has expired").hint("run the statement again"));
@@ -228,6 +225,12 @@ impl Ticket {
         <Self as Message>::decode(payload)
             .map_err(|error| Error::internal(format!("a signed ticket is unreadable: {error}")))
     }
+}
+
+/// What is said of a ticket that is none of ours.
+pub(crate) fn foreign() -> Error {
+    Error::user("the ticket was not issued by this server")
+        .hint("ask for the statement's flight info again and redeem its ticket unchanged")
 }
 
 /// Seconds since 1970.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
+use arrow::record_batch::RecordBatch;
 use arrow_flight::FlightData;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
@@ -14,6 +15,7 @@ use sluice_engine::context::{CATALOG, PUBLIC};
 use sluice_engine::error::Error;
 use sluice_engine::runtime::spawn;
 use sluice_engine::session::{IfExists, IfMissing, Ingest};
+use tokio::sync::{mpsc, oneshot};
 use tonic::Streaming;
 use uuid::Uuid;
 
@@ -42,6 +44,8 @@ pub(super) async fn run(
         .map_err(|error| Error::user("the rows to store are no Arrow data").source(error))?;
     let data = stream::once(async { Ok(first) }).chain(rest.map_err(FlightError::from));
     let rows = FlightRecordBatchStream::new_from_flight_data(data).map_err(unreadable);
+    let (ended, mut asked) = mpsc::channel(1);
+    let rows = rows.chain(stream::once(still_there(ended)).filter_map(std::future::ready));
     let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::new(schema), rows));
     let who = (call.principal.name(), call.session_id);
     let described = format!("INGEST INTO {}", command.table);
@@ -61,8 +65,36 @@ pub(super) async fn run(
         stored
     });
     let fault = |error| Error::internal("storing the rows met a fault inside Sluice").source(error);
-    let stored = storing.await.map_err(fault)??;
+    tokio::pin!(storing);
+    let stored = loop {
+        tokio::select! {
+            stored = &mut storing => break stored.map_err(fault)??,
+            Some(answer) = asked.recv() => answer_if_there(answer).await,
+        }
+    };
     Ok(i64::try_from(stored).unwrap_or(i64::MAX))
+}
+
+/// What a client reads as "still there?" when its rows have ended; see [`still_there`].
+type Asked = oneshot::Sender<()>;
+
+/// An error, if the rows have ended because their client is gone. The transport gives a call that
+/// was reset the same end as one that was sent whole; but it drops the call of a client that is
+/// gone whenever that waits, so a call that answers after waiting has its client.
+async fn still_there(ended: mpsc::Sender<Asked>) -> Option<Result<RecordBatch, DataFusionError>> {
+    let (answer, answered) = oneshot::channel();
+    let asked = ended.send(answer).await.is_ok();
+    if asked && answered.await.is_ok() {
+        return None;
+    }
+    Some(Err(Error::cancelled("the client broke off the call").into()))
+}
+
+/// The call's side of [`still_there`].
+async fn answer_if_there(answer: Asked) {
+    tokio::task::yield_now().await;
+    // Without an asker nothing is stored any more.
+    let _unasked = answer.send(());
 }
 
 fn check(command: &CommandStatementIngest) -> Result<()> {

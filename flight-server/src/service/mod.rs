@@ -61,7 +61,7 @@ use crate::schema::Profile;
 use crate::sessions::Sessions;
 use crate::status::{Refusal, Result};
 use crate::stream::{self as rows, Messages, Wishes};
-use crate::ticket::{Signer, TICKET_LIFE};
+use crate::ticket::{Signer, TICKET_LIFE, foreign};
 use crate::users::Principal;
 use settings::{Asked, Settings};
 
@@ -223,14 +223,15 @@ impl Service {
     }
 
     async fn redeem(&self, call: &Call, ticket: &Ticket) -> Result<Messages> {
-        match command(&ticket.ticket)? {
-            Command::TicketStatementQuery(ticket) => {
+        match command(&ticket.ticket) {
+            Ok(Command::TicketStatementQuery(ticket)) => {
                 statement::redeem(self, call, &ticket.statement_handle).await
             }
-            other => match metadata::batch(call, &other).await? {
+            Ok(other) => match metadata::batch(call, &other).await? {
                 Some(batch) => rows::ready_rows(batch),
-                None => Err(unknown(&other)),
+                None => Err(foreign().into()),
             },
+            Err(_) => Err(foreign().into()),
         }
     }
 

@@ -86,6 +86,9 @@ pub(super) async fn redeem(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<
     if ticket.affected.is_some() {
         return stream::ready_rows(RecordBatch::new_empty(Arc::new(Schema::empty())));
     }
+    // Whoever cancels says so first and ends what is listed then, so one of the two is seen.
+    let who = (call.principal.name(), ticket.session());
+    let listed = rooms.queries.begin(ticket.id(), who, &ticket.sql);
     if rooms.cancelled.get(ticket.id()).is_some() {
         return Err(Error::cancelled("the query was cancelled").into());
     }
@@ -94,10 +97,6 @@ pub(super) async fn redeem(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<
         None => Arc::new(plan_again(rooms, call.principal.name(), &ticket).await?),
     };
     let wire = wire_schema(&planned.prepared.schema(), ticket.profile());
-    let who = (call.principal.name(), ticket.session());
-    let listed = rooms
-        .queries
-        .begin(ticket.id(), who, planned.prepared.sql());
     let cpu = Arc::clone(planned.session.cpu());
     let start = async move { Ok(planned.session.execute(&planned.prepared).await?.rows) };
     stream::rows(wire, start, (&cpu, listed), call.wishes)

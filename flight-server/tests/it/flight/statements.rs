@@ -114,6 +114,10 @@ async fn tickets_that_were_not_issued_are_refused() {
         .unpack::<TicketStatementQuery>()
         .unwrap()
         .unwrap();
+    let command = arrow_flight::sql::CommandStatementQuery {
+        query: "SELECT 1".into(),
+        transaction_id: None,
+    };
     let mut flipped = handle.statement_handle.to_vec();
     flipped[20] ^= 1;
     let forged = |handle: Vec<u8>| {
@@ -128,7 +132,15 @@ async fn tickets_that_were_not_issued_are_refused() {
         ("by hand", forged(b"SELECT 1".to_vec())),
         ("empty handle", forged(Vec::new())),
         ("garbage", b"\xff\xff\xff".to_vec()),
+        ("nothing", Vec::new()),
+        ("a command", command.as_any().encode_to_vec()),
     ];
+    let bits = (0..good.len() * 8).map(|bit| {
+        let mut forged = good.to_vec();
+        forged[bit / 8] ^= 1 << (bit % 8);
+        ("a bit", forged)
+    });
+    let rows = rows.into_iter().chain(bits);
     for (name, ticket) in rows {
         let (code, text) = status(client.do_get(Ticket::new(ticket)).await);
         assert_eq!(code, Code::InvalidArgument, "{name}: {text}");
