@@ -25,10 +25,11 @@ use tracing::warn;
 pub use self::restore::restore;
 
 use self::memory::default_memory_bytes;
-use self::schemas::Schemas;
+use self::schemas::{Extended, Schemas};
 use crate::bounded::guard;
 use crate::config::Query;
 use crate::counting::Counting;
+use crate::dialect::Dialect;
 use crate::enrichment::Enrichment;
 use crate::error::{Error, Result};
 use crate::function::{self, UserFunction};
@@ -173,6 +174,30 @@ impl Contexts {
         let state = self.state(SessionConfig::new());
         let builder = SessionStateBuilder::new_from_existing(state);
         SessionContext::new_with_state(builder.with_catalog_list(Arc::new(catalogs)).build())
+    }
+
+    /// A session of a user whose front end adds `dialect`.
+    ///
+    /// # Errors
+    /// When a function of the dialect cannot be registered.
+    pub fn session_with(&self, dialect: &Dialect) -> Result<SessionContext> {
+        let catalogs = MemoryCatalogProviderList::new();
+        if let Some(inner) = self.catalogs.catalog(CATALOG) {
+            let more = dialect.schemas.clone();
+            catalogs.register_catalog(CATALOG.to_owned(), Arc::new(Extended { inner, more }));
+        }
+        let state = self.state(SessionConfig::new());
+        let mut state = SessionStateBuilder::new_from_existing(state)
+            .with_catalog_list(Arc::new(catalogs))
+            .build();
+        for function in &dialect.scalars {
+            state.register_udf(Arc::clone(function))?;
+        }
+        let context = SessionContext::new_with_state(state);
+        for (name, function) in &dialect.tables {
+            context.register_udtf(name, Arc::clone(function));
+        }
+        Ok(context)
     }
 
     /// A session whose plans run in one piece, so that rows keep their order.

@@ -11,6 +11,7 @@ use crate::catalog::{Catalog, PublicSchema};
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::context::{Contexts, USER};
+use crate::dialect::Dialect;
 use crate::enrichment::{Enrichment, StoredTables};
 use crate::error::{Error, Result};
 use crate::information::InformationSchema;
@@ -158,6 +159,16 @@ impl Engine {
             spilled,
         };
         observed.families()
+    }
+
+    /// A new session of a client whose front end adds `dialect`.
+    ///
+    /// # Errors
+    /// When a function of the dialect cannot be registered.
+    pub fn session_with(&self, authority: Authority, dialect: &Dialect) -> Result<Session> {
+        let context = self.contexts.session_with(dialect)?;
+        let session = Session::new(context, Arc::clone(&self.commands), authority);
+        Ok(session.reading(dialect.rewrite.clone()))
     }
 
     /// Starts every defined pipeline, and from here on those that statements define.

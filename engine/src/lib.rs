@@ -59,6 +59,8 @@ pub mod catalog;
 
 pub mod counting;
 
+pub mod dialect;
+
 pub mod context;
 pub mod insert;
 

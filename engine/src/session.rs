@@ -32,6 +32,7 @@ use crate::catalog::Relation;
 use crate::commands::Commands;
 use crate::commands::call::answer_schema;
 use crate::context::{self, CATALOG, PUBLIC, SYSTEM};
+use crate::dialect::Rewrite;
 use crate::error::{Error, Result};
 use crate::insert::{self, align};
 use crate::parameters;
@@ -56,6 +57,7 @@ pub struct Session {
     commands: Arc<Commands>,
     authority: Authority,
     variables: Arc<Variables>,
+    rewrite: Option<Arc<dyn Rewrite>>,
 }
 
 /// What a statement gives.
@@ -99,7 +101,15 @@ impl Session {
             commands,
             authority,
             variables: Arc::default(),
+            rewrite: None,
         }
+    }
+
+    /// The same session for clients whose statements are read as `rewrite` says.
+    #[must_use]
+    pub fn reading(mut self, rewrite: Option<Arc<dyn Rewrite>>) -> Self {
+        self.rewrite = rewrite;
+        self
     }
 
     /// DataFusion's side of the session.
@@ -129,7 +139,7 @@ impl Session {
     async fn plan(&self, sql: String) -> Result<Prepared> {
         self.commands.contexts.refresh(&self.context);
         let none = || Arc::new(Schema::empty());
-        let parsed = statement::parse(&sql)?;
+        let parsed = self.read(statement::parse(&sql)?);
         self.admit(&parsed).await?;
         context::refresh(&self.context)?;
         let (schema, work) = match parsed {
@@ -161,6 +171,19 @@ impl Session {
             own => (none(), Work::Command(Box::new(own))),
         };
         Ok(Prepared { sql, schema, work })
+    }
+
+    /// A statement of a client's dialect as the planner takes it.
+    fn read(&self, parsed: Statement) -> Statement {
+        match (&self.rewrite, parsed) {
+            (Some(rewrite), Statement::Sql(sql)) => Statement::Sql(Box::new(match *sql {
+                DfStatement::Statement(sql) => {
+                    DfStatement::Statement(Box::new(rewrite.rewrite(*sql)))
+                }
+                other => other,
+            })),
+            (_, parsed) => parsed,
+        }
     }
 
     /// Loads the files that calls name by their paths, which only the owner's may.

@@ -103,10 +103,10 @@ impl Gate {
     /// The caller that [`Admission`] found for `request`.
     ///
     /// # Errors
-    /// Why nobody was let in.
+    /// When the call came past it.
     pub(crate) fn caller<T>(&self, request: &Request<T>) -> Result<Caller> {
-        match request.extensions().get::<admission::Verdict>() {
-            Some(verdict) => verdict.caller(),
+        match request.extensions().get::<admission::Found>() {
+            Some(found) => Ok(found.0.clone()),
             None => Err(Error::internal("a call came past the gate").into()),
         }
     }
@@ -174,7 +174,8 @@ impl Gate {
         if let Some(principal) = tokens.find_map(|text| self.users.bearer(text)) {
             return Ok(principal);
         }
-        for (user, password) in &presented.passwords {
+        // One of them: a call is one attempt.
+        if let Some((user, password)) = presented.passwords.first() {
             if let Some(principal) = self.password(user, password, peer).await? {
                 return Ok(principal);
             }
@@ -190,7 +191,7 @@ impl Gate {
             (Some(wrong), _) => {
                 self.metrics.login_refused();
                 // Whoever guesses waits; an honest program whose bearer ran out does not.
-                if !expired {
+                if !expired || !presented.passwords.is_empty() {
                     self.users.refused(peer.address).await;
                 }
                 Err(Refusal::Unauthenticated(wrong.to_owned()))
@@ -203,14 +204,10 @@ impl Gate {
         if let Some(known) = self.users.recall(user, password) {
             return Ok(known);
         }
-        if self.users.guessing(peer.address) {
-            return Err(
-                Error::limit("too many wrong passwords come from this address")
-                    .hint("try again in a few seconds")
-                    .into(),
-            );
-        }
+        self.unless_guessing(peer)?;
         let verifying = Arc::clone(&self.verifying).acquire_owned().await;
+        // Others of its address may have been found wrong while this one waited.
+        self.unless_guessing(peer)?;
         let (users, user, password) = (
             Arc::clone(&self.users),
             user.to_owned(),
@@ -222,6 +219,18 @@ impl Gate {
         });
         let fault = |error| Error::internal("a password could not be verified").source(error);
         Ok(verified.await.map_err(fault)?)
+    }
+
+    fn unless_guessing(&self, peer: &Peer) -> Result<()> {
+        if !self.users.guessing(peer.address) {
+            return Ok(());
+        }
+        self.metrics.login_refused();
+        Err(
+            Error::limit("too many wrong passwords come from this address")
+                .hint("try again in a few seconds")
+                .into(),
+        )
     }
 
     fn sealed(&self, purpose: Purpose, session: Uuid, owner: &Principal, expires: u64) -> String {

@@ -40,7 +40,10 @@ impl<V: Clone> Shelf<V> {
 
     /// Puts `value` under `id`; when the shelf is full, what was used longest ago makes room.
     pub(crate) fn put(&self, id: Uuid, value: V) {
-        let mut entries = self.lock();
+        self.place(&mut self.lock(), id, value);
+    }
+
+    fn place(&self, entries: &mut HashMap<Uuid, Entry<V>>, id: Uuid, value: V) {
         if entries.len() >= self.max {
             entries.retain(|_, entry| entry.used.elapsed() < self.idle);
         }
@@ -62,7 +65,10 @@ impl<V: Clone> Shelf<V> {
 
     /// What lies under `id`.
     pub(crate) fn get(&self, id: Uuid) -> Option<V> {
-        let mut entries = self.lock();
+        self.find(&mut self.lock(), id)
+    }
+
+    fn find(&self, entries: &mut HashMap<Uuid, Entry<V>>, id: Uuid) -> Option<V> {
         let entry = entries
             .get_mut(&id)
             .filter(|entry| entry.used.elapsed() < self.idle)?;
@@ -72,9 +78,11 @@ impl<V: Clone> Shelf<V> {
 
     /// What lies under `id`, put there by `make` if nothing does.
     pub(crate) fn get_or_put(&self, id: Uuid, make: impl FnOnce() -> V) -> V {
-        self.get(id).unwrap_or_else(|| {
+        // Under one lock: two first calls at a time get the same thing.
+        let mut entries = self.lock();
+        self.find(&mut entries, id).unwrap_or_else(|| {
             let value = make();
-            self.put(id, value.clone());
+            self.place(&mut entries, id, value.clone());
             value
         })
     }

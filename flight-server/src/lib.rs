@@ -31,6 +31,8 @@ mod service;
 mod connections;
 mod observe;
 
+pub mod pgwire;
+
 pub mod server;
 
 mod redaction;

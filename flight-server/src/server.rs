@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use crate::auth::{Admission, Gate};
 use crate::connections::{House, incoming};
 use crate::observe;
+use crate::pgwire::server::{PostgresRunning, serve_users};
 use crate::queries::Queries;
 use crate::service::Service;
 use crate::ticket::Signer;
@@ -44,6 +45,7 @@ pub struct Running {
     address: SocketAddr,
     secure: bool,
     queries: Arc<Queries>,
+    postgres: Option<SocketAddr>,
     metrics: Option<SocketAddr>,
     task: JoinSet<Result<()>>,
     /// What goes on beside the service and ends with it.
@@ -78,6 +80,13 @@ impl Running {
         self.queries.count()
     }
 
+    /// Where PostgreSQL clients are served, such as `postgresql://127.0.0.1:5432`.
+    #[must_use]
+    pub fn postgres_url(&self) -> Option<String> {
+        self.postgres
+            .map(|address| format!("postgresql://{address}"))
+    }
+
     /// Where health and metrics are served, such as `http://127.0.0.1:9090`.
     #[must_use]
     pub fn metrics_url(&self) -> Option<String> {
@@ -88,8 +97,9 @@ impl Running {
     #[must_use]
     pub fn doors(&self) -> String {
         let flight = format!("flight={}", self.url());
+        let postgres = self.postgres_url().map(|url| format!("postgres={url}"));
         let metrics = self.metrics_url().map(|url| format!("metrics={url}"));
-        [Some(flight), metrics]
+        [Some(flight), postgres, metrics]
             .into_iter()
             .flatten()
             .collect::<Vec<_>>()
@@ -144,6 +154,16 @@ pub async fn serve(
         beside.spawn(Arc::clone(tls).follow());
     }
 
+    let postgres = match options.postgres_listen {
+        Some(listen) => {
+            let (engine, shutdown) = (Arc::clone(&engine), shutdown.clone());
+            let door = (Arc::clone(&users), tls.clone());
+            let insecure = options.insecure_listen;
+            Some(serve_users(engine, listen, door, insecure, shutdown).await?)
+        }
+        None => None,
+    };
+
     let counters = Arc::clone(engine.metrics());
     let signer = Signer::new(options.ticket_key.as_deref().map(str::as_bytes));
     let gate = Gate::new(users, signer.clone(), secure).with_metrics(&counters);
@@ -168,20 +188,26 @@ pub async fn serve(
             incoming(listener, house),
             shutdown.clone().cancelled_owned(),
         );
-    let mut task = JoinSet::new();
+    let postgres_address = postgres.as_ref().map(PostgresRunning::address);
+    let mut task = JoinSet::<Result<()>>::new();
     task.spawn(async move {
         tokio::select! {
             ended = serving => ended.map_err(|error| {
                 Error::unavailable(format!("the server ended: {error}")).source(error)
-            }),
-            () = drained(shutdown, health) => Ok(()),
+            })?,
+            () = drained(shutdown, health) => {}
         }
+        if let Some(postgres) = postgres {
+            postgres.finished().await;
+        }
+        Ok(())
     });
     info!(%address, tls = secure, "listening");
     Ok(Running {
         address,
         secure,
         queries,
+        postgres: postgres_address,
         metrics,
         task,
         _beside: beside,

@@ -222,9 +222,10 @@ impl Users {
         let secret = secret.map_or_else(rand::random, |secret| sha256(secret.as_bytes()));
         let secret = hmac::Key::new(hmac::HMAC_SHA256, &secret);
         let passwords = users.iter().map(|(name, text)| {
+            let name = free(name)?;
             let verifier = match text.as_str() {
                 CERTIFICATE_ONLY => None,
-                text => Some(ScramVerifier::read(free(name)?, text).ok_or_else(|| {
+                text => Some(ScramVerifier::read(name, text).ok_or_else(|| {
                     Error::user(format!(
                         "the entry of \"{name}\" in `server.users` is no verifier of a password"
                     ))
@@ -234,7 +235,7 @@ impl Users {
                     )
                 })?),
             };
-            Ok((name.clone(), verifier))
+            Ok((name.to_owned(), verifier))
         });
         let keys = api_keys.iter().map(|(name, text)| {
             let hash = read_hash(text).ok_or_else(|| {

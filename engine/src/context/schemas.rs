@@ -32,3 +32,28 @@ impl CatalogProvider for Schemas {
         }
     }
 }
+
+/// A catalog with schemas that a dialect adds.
+#[derive(Debug)]
+pub(super) struct Extended {
+    pub(super) inner: Arc<dyn CatalogProvider>,
+    pub(super) more: Vec<(String, Arc<dyn SchemaProvider>)>,
+}
+
+impl CatalogProvider for Extended {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn schema_names(&self) -> Vec<String> {
+        let more = self.more.iter().map(|(name, _)| name.clone());
+        self.inner.schema_names().into_iter().chain(more).collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        let more = self.more.iter().find(|(known, _)| known == name);
+        self.inner
+            .schema(name)
+            .or_else(|| more.map(|(_, schema)| Arc::clone(schema)))
+    }
+}

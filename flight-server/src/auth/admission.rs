@@ -1,34 +1,18 @@
 //! The step before the service: each call is looked at once, off the service's own path, because a
-//! password may take time to verify; what was found goes with the call.
+//! password may take time to verify; the caller goes with the call, and who is none goes no further.
 
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use sluice_engine::error::Error;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::NamedService;
 
 use super::{Caller, Gate, Peer};
-use crate::status::{Refusal, Result};
 
-/// What was found about the caller.
+/// The caller that was found.
 #[derive(Debug, Clone)]
-pub(super) struct Verdict(Arc<Result<Caller>>);
-
-impl Verdict {
-    /// The caller.
-    ///
-    /// # Errors
-    /// Why he was not let in.
-    pub(super) fn caller(&self) -> Result<Caller> {
-        match &*self.0 {
-            Ok(caller) => Ok(caller.clone()),
-            Err(Refusal::Unauthenticated(text)) => Err(Refusal::Unauthenticated(text.clone())),
-            Err(other) => Err(Error::limit(other.to_string()).into()),
-        }
-    }
-}
+pub(super) struct Found(pub(super) Caller);
 
 /// A service whose calls carry what was found about their callers.
 #[derive(Debug, Clone)]
@@ -69,8 +53,11 @@ where
         let mut service = std::mem::replace(&mut self.service, clone);
         Box::pin(async move {
             if let Some(peer) = request.extensions().get::<Peer>().cloned() {
-                let verdict = gate.admit(request.headers(), &peer).await;
-                request.extensions_mut().insert(Verdict(Arc::new(verdict)));
+                match gate.admit(request.headers(), &peer).await {
+                    Ok(caller) => request.extensions_mut().insert(Found(caller)),
+                    // Before anything of the message is read: its length is the stranger's word.
+                    Err(refusal) => return Ok(Status::from(refusal).into_http()),
+                };
             }
             service.call(request).await
         })

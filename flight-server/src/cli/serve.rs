@@ -41,9 +41,10 @@ Examples:
   sluice serve --data /var/lib/sluice --listen 127.0.0.1:50051 --config sluice.toml
 
 Standard output gets one line, \"ready flight=grpc://HOST:PORT\", when the server answers; with
---metrics-listen it ends with \" metrics=http://HOST:PORT\". Ctrl-C and SIGTERM end it within ten
-seconds, after its pipelines have committed what they have read. Any address beyond loopback, but
-for metrics, needs a token, users or client certificates, and TLS or --insecure-listen.";
+--postgres-listen \" postgres=postgresql://HOST:PORT\" follows, with --metrics-listen
+\" metrics=http://HOST:PORT\". Ctrl-C and SIGTERM end it within ten seconds, after its pipelines have
+committed what they have read. Any address beyond loopback, but for metrics, needs a token, users
+or client certificates, and TLS or --insecure-listen.";
 
 /// Arguments of `sluice serve`.
 #[derive(Debug, Clone, Args)]
@@ -80,6 +81,10 @@ pub(crate) struct ServeArgs {
     /// PEM file of the certificates that sign those of clients, which then must present one
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_client_ca: Option<PathBuf>,
+
+    /// Where to serve PostgreSQL clients; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT")]
+    postgres_listen: Option<SocketAddr>,
 
     /// Where to serve /healthz, /readyz, /livez and /metrics over HTTP; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT")]
@@ -128,16 +133,15 @@ impl ServeArgs {
     /// What the flags set, as a layer over the other settings.
     fn flags(&self) -> Table {
         let path = |path: &Option<PathBuf>| Some(path.as_ref()?.display().to_string());
+        let address = |address: Option<SocketAddr>| Some(address?.to_string());
         let texts = [
-            ("listen", self.listen.map(|address| address.to_string())),
+            ("listen", address(self.listen)),
             ("token_file", path(&self.token_file)),
             ("tls_cert", path(&self.tls_cert)),
             ("tls_key", path(&self.tls_key)),
             ("tls_client_ca", path(&self.tls_client_ca)),
-            (
-                "metrics_listen",
-                self.metrics_listen.map(|address| address.to_string()),
-            ),
+            ("postgres_listen", address(self.postgres_listen)),
+            ("metrics_listen", address(self.metrics_listen)),
         ];
         let texts = texts
             .into_iter()

@@ -20,3 +20,4 @@ mod enrichment;
 mod enrichment_tables;
 mod demo;
 mod flight;
+mod postgres;
