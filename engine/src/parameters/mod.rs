@@ -100,14 +100,21 @@ fn fitted(field: &Field, value: ScalarValue) -> Result<ScalarValue> {
     if value.is_null() {
         return Ok(ScalarValue::try_from(wanted)?);
     }
-    value.cast_to(wanted).map_err(|error| {
+    let cast = value.cast_to(wanted).map_err(|error| {
         let error = Error::from(error);
         let why = error.message();
         Error::user(format!(
             "the value of parameter \"{name}\" does not fit: {why}"
         ))
         .hint("give another value, or write the type you mean: CAST($1 AS ...)")
-    })
+    })?;
+    // Half a number would find rows that are not asked for.
+    let whole = wanted.is_integer() && value.data_type().is_floating();
+    if whole && cast.cast_to(&value.data_type())? != value {
+        let text = format!("the value of parameter \"{name}\" is {value}, no whole number");
+        return Err(Error::user(text).hint("give a whole number, or write CAST($1 AS DOUBLE)"));
+    }
+    Ok(cast)
 }
 
 fn check_numbers<'a>(names: impl Iterator<Item = &'a str>) -> Result<()> {

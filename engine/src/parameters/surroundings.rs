@@ -18,7 +18,7 @@ const SIBLINGS: [&str; 6] = ["coalesce", "nvl", "ifnull", "nullif", "greatest", 
 pub(super) const LENGTH: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 /// A point in time of which nothing else is known.
-const POINT: DataType = DataType::Timestamp(TimeUnit::Nanosecond, None);
+const POINT: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
 /// What an argument may be of which a function says nothing: the first that it takes.
 const GUESSES: [DataType; 5] = [

@@ -81,7 +81,18 @@ pub(super) fn is_session(first: &str, second: &str) -> bool {
 pub(super) fn session(parser: &mut Parser<'_>, _: &str) -> Result<Statement, ParserError> {
     let verb = parser.next_token();
     let statement = match verb.token.to_string().to_uppercase().as_str() {
-        "SET" => set(parser)?,
+        "SET" => {
+            let next = parser.peek_nth_token(1).token;
+            let local = matches!(parser.peek_token().token, Token::Word(word)
+                if word.value.eq_ignore_ascii_case("LOCAL"))
+                && !matches!(next, Token::Eq | Token::Period);
+            let statement = set(parser)?;
+            // It lasts as long as its transaction, which is this statement.
+            match local {
+                true => SessionStatement::Nothing,
+                false => statement,
+            }
+        }
         "RESET" => reset(parser)?,
         "SHOW" => show(parser)?,
         "USE" => used(parser)?,
@@ -411,6 +422,7 @@ mod tests {
             "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY, ISOLATION LEVEL SERIALIZABLE",
             "SET SESSION TRANSACTION READ WRITE",
             "SET CONSTRAINTS ALL DEFERRED",
+            "SET LOCAL statement_timeout = 5s",
             "SET ROLE NONE",
             "SET SESSION AUTHORIZATION DEFAULT",
             "DISCARD PLANS",
@@ -433,11 +445,6 @@ mod tests {
                 "SET SESSION extra_float_digits = 3",
                 "extra_float_digits",
                 Some("3"),
-            ),
-            (
-                "SET LOCAL statement_timeout = 5s",
-                "statement_timeout",
-                Some("5s"),
             ),
             ("SET DateStyle = ISO, MDY", "datestyle", Some("ISO, MDY")),
             (
