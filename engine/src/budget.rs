@@ -26,9 +26,12 @@ const TEXT_BYTES_MAX: usize = 32 << 20;
 /// Parentheses, calls, CASEs and queries inside each other.
 pub const NESTING_MAX: usize = 200;
 
-/// Calls inside each other that the parser reads in two ways: what is wrong in the innermost is read
-/// twice as often with each.
+/// Calls inside each other that the parser reads in two ways: what is wrong in the innermost is
+/// read twice as often with each.
 const TRIED_MAX: usize = 12;
+
+/// Queries and windows named in one statement: each is planned with those before it in hand.
+const NAMED_MAX: usize = 500;
 
 /// Tables joined in one statement, which nest like operators.
 const JOINS_MAX: usize = 500;
@@ -112,6 +115,7 @@ pub fn check(tokens: &[TokenWithSpan]) -> Result<()> {
     let Counts {
         set_operations,
         joins,
+        named,
         explains,
         dimensions,
         intervals,
@@ -124,6 +128,7 @@ pub fn check(tokens: &[TokenWithSpan]) -> Result<()> {
             "queries joined by UNION",
         ),
         (joins, JOINS_MAX, "joins"),
+        (named, NAMED_MAX, "queries with a name"),
         (explains, REPEATS_MAX, "EXPLAINs"),
         (dimensions, REPEATS_MAX, "types inside each other"),
         (intervals, REPEATS_MAX, "INTERVALs in a row"),
@@ -155,6 +160,7 @@ struct Counts {
     tried: usize,
     set_operations: usize,
     joins: usize,
+    named: usize,
     explains: usize,
     intervals: usize,
     dimensions: usize,
@@ -172,7 +178,10 @@ impl Counts {
             self.run = 0;
         }
         match token {
-            Token::LParen => self.open(is_tried(before)),
+            Token::LParen => {
+                self.named += usize::from(is_named(before));
+                self.open(is_tried(before));
+            }
             Token::LBracket => {
                 // A subscript nests what it is applied to.
                 self.count()?;
@@ -270,6 +279,11 @@ const OPERATORS: [Keyword; 16] = [
 
 fn is_interval(token: &Token) -> bool {
     matches!(token, Token::Word(word) if word.keyword == Keyword::INTERVAL)
+}
+
+/// Whether a parenthesis after this one begins what has a name, as after WITH.
+fn is_named(before: &Token) -> bool {
+    matches!(before, Token::Word(word) if word.keyword == Keyword::AS)
 }
 
 /// Whether the parser reads what follows this word in two ways.

@@ -175,10 +175,10 @@ impl Gate {
             return Ok(principal);
         }
         // One of them: a call is one attempt.
-        if let Some((user, password)) = presented.passwords.first() {
-            if let Some(principal) = self.password(user, password, peer).await? {
-                return Ok(principal);
-            }
+        if let Some((user, password)) = presented.passwords.first()
+            && let Some(principal) = self.password(user, password, peer).await?
+        {
+            return Ok(principal);
         }
         let certificate = peer.certificate.as_deref();
         let certified = certificate.and_then(|name| self.users.certificate(name));

@@ -30,8 +30,6 @@ pub(crate) struct Query {
     pub(crate) principal: Arc<str>,
     /// The session it runs in.
     pub(crate) session: Uuid,
-    /// Its text.
-    pub(crate) sql: String,
     started: Instant,
     rows: AtomicU64,
     bytes: AtomicU64,
@@ -71,13 +69,11 @@ impl Queries {
         self: &Arc<Self>,
         id: Uuid,
         (principal, session): (&Arc<str>, Uuid),
-        sql: &str,
     ) -> Listed {
         let query = Arc::new(Query {
             id,
             principal: Arc::clone(principal),
             session,
-            sql: sql.to_owned(),
             started: Instant::now(),
             rows: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -173,7 +169,7 @@ mod tests {
         let queries = Arc::new(Queries::new(Arc::default()));
         let who: (&Arc<str>, Uuid) = (&"me".into(), Uuid::new_v4());
         let (id, other) = (Uuid::new_v4(), Uuid::new_v4());
-        let runs = [id, id, other].map(|id| queries.begin(id, who, "SELECT 1"));
+        let runs = [id, id, other].map(|id| queries.begin(id, who));
         assert_eq!((queries.count(), queries.cancel(id)), (3, 2));
         assert_eq!(
             runs.each_ref().map(|run| run.cancelled().is_cancelled()),

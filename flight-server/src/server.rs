@@ -143,12 +143,7 @@ pub async fn serve(
     if let Some(listen) = options.metrics_listen {
         let (listener, address) = bind(listen, "--metrics-listen").await?;
         metrics = Some(address);
-        let watched = observe::serve(listener, Arc::clone(&engine), shutdown.clone());
-        beside.spawn(async move {
-            if let Err(error) = watched.await {
-                warn!(%error, "nobody can watch this server any more");
-            }
-        });
+        beside.spawn(watched(listener, Arc::clone(&engine), shutdown.clone()));
     }
     if let Some(tls) = &tls {
         beside.spawn(Arc::clone(tls).follow());
@@ -156,14 +151,13 @@ pub async fn serve(
 
     let postgres = match options.postgres_listen {
         Some(listen) => {
-            let (engine, shutdown) = (Arc::clone(&engine), shutdown.clone());
             let door = (Arc::clone(&users), tls.clone());
             let insecure = options.insecure_listen;
+            let (engine, shutdown) = (Arc::clone(&engine), shutdown.clone());
             Some(serve_users(engine, listen, door, insecure, shutdown).await?)
         }
         None => None,
     };
-
     let counters = Arc::clone(engine.metrics());
     let signer = Signer::new(options.ticket_key.as_deref().map(str::as_bytes));
     let gate = Gate::new(users, signer.clone(), secure).with_metrics(&counters);
@@ -177,11 +171,7 @@ pub async fn serve(
     let service = FlightServiceServer::new(service).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let (health, health_service) = health_reporter();
     health.set_serving::<FlightServiceServer<Service>>().await;
-    let serving = Server::builder()
-        .http2_keepalive_interval(Some(PING_EVERY))
-        .http2_keepalive_timeout(Some(PING_WAIT))
-        .http2_adaptive_window(Some(true))
-        .http2_max_header_list_size(HEADER_BYTES_MAX)
+    let serving = transport()
         .add_service(health_service)
         .add_service(Admission::new(gate, service))
         .serve_with_incoming_shutdown(
@@ -189,12 +179,13 @@ pub async fn serve(
             shutdown.clone().cancelled_owned(),
         );
     let postgres_address = postgres.as_ref().map(PostgresRunning::address);
+    let ended = |error: tonic::transport::Error| {
+        Error::unavailable(format!("the server ended: {error}")).source(error)
+    };
     let mut task = JoinSet::<Result<()>>::new();
     task.spawn(async move {
         tokio::select! {
-            ended = serving => ended.map_err(|error| {
-                Error::unavailable(format!("the server ended: {error}")).source(error)
-            })?,
+            end = serving => end.map_err(ended)?,
             () = drained(shutdown, health) => {}
         }
         if let Some(postgres) = postgres {
@@ -212,6 +203,22 @@ pub async fn serve(
         task,
         _beside: beside,
     })
+}
+
+/// The limits of the protocol.
+fn transport() -> Server {
+    Server::builder()
+        .http2_keepalive_interval(Some(PING_EVERY))
+        .http2_keepalive_timeout(Some(PING_WAIT))
+        .http2_adaptive_window(Some(true))
+        .http2_max_header_list_size(HEADER_BYTES_MAX)
+}
+
+/// Serves health and metrics.
+async fn watched(listener: TcpListener, engine: Arc<Engine>, shutdown: CancellationToken) {
+    if let Err(error) = observe::serve(listener, engine, shutdown).await {
+        warn!(%error, "nobody can watch this server any more");
+    }
 }
 
 /// Ends when calls have had their time to finish. Who asks for the server's health hears at once.

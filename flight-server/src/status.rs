@@ -7,6 +7,8 @@ use std::fmt;
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use sluice_engine::error::{Error, Kind};
+use tonic::body::Body;
+use tonic::codegen::http;
 use tonic::{Code, Status};
 
 /// Characters of text that travel; the text is an HTTP/2 trailer.
@@ -61,6 +63,13 @@ impl fmt::Display for Refusal {
             Self::Unauthenticated(text) | Self::Unimplemented(text) => f.write_str(text),
             Self::Late => f.write_str("the deadline of the call has passed"),
         }
+    }
+}
+
+impl Refusal {
+    /// The refusal as the answer to a call whose message was not read.
+    pub(crate) fn into_http(self) -> http::Response<Body> {
+        Status::from(self).into_http()
     }
 }
 

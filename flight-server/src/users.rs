@@ -304,7 +304,7 @@ impl Users {
             }
         }
         let of_server = self.token.as_ref();
-        let same = of_server.map_or(Choice::from(0), |token| token.hash.ct_eq(&hash));
+        let same = of_server.map_or_else(|| Choice::from(0), |token| token.hash.ct_eq(&hash));
         if same.into() {
             return of_server.map(|token| token.verifier.principal.clone());
         }

@@ -270,6 +270,15 @@ fn arguments<'a, F: UDFCoercionExt>(
         let typed = taken.iter().all(|field| !field.data_type().is_null());
         typed.then_some(taken)
     };
+    // What takes texts and truths as they are takes anything: it says nothing about a parameter.
+    let as_it_is = |open: &DataType| {
+        let kinds = taken(open).into_iter().flatten().zip(args);
+        let mut open_ones = kinds.filter(|(_, arg)| known(arg, schema).is_none());
+        open_ones.any(|(field, _)| field.data_type() == open)
+    };
+    if [DataType::Utf8, DataType::Boolean].iter().all(as_it_is) {
+        return untyped(args);
+    }
     let Some(taken) = GUESSES.iter().find_map(taken) else {
         return untyped(args);
     };

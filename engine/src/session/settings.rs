@@ -22,6 +22,10 @@ const DEFAULT_ZONE: &str = "datafusion.execution.time_zone";
 const RUNTIME: &str = "datafusion.runtime.";
 
 /// What is to be done for a statement about the session.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made for one statement and taken apart at once"
+)]
 pub(super) enum Planned {
     /// An effect.
     Work(Work),
@@ -137,7 +141,7 @@ impl Session {
                 }
             },
         };
-        let value = value.map_or("NULL".to_owned(), |value| literal(&value));
+        let value = value.map_or_else(|| "NULL".to_owned(), |value| literal(&value));
         Ok(format!("SELECT {value} AS {}", quote(shown)))
     }
 

@@ -1,9 +1,8 @@
 //! The step before the service: each call is looked at once, off the service's own path, because a
-//! password may take time to verify; the caller goes with the call, and who is none goes no further.
+//! password may take time to verify. The caller goes with the call; who is none goes no further.
 
 use std::task::{Context, Poll};
 
-use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::NamedService;
@@ -56,7 +55,7 @@ where
                 match gate.admit(request.headers(), &peer).await {
                     Ok(caller) => request.extensions_mut().insert(Found(caller)),
                     // Before anything of the message is read: its length is the stranger's word.
-                    Err(refusal) => return Ok(Status::from(refusal).into_http()),
+                    Err(refusal) => return Ok(refusal.into_http()),
                 };
             }
             service.call(request).await

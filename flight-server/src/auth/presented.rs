@@ -37,7 +37,8 @@ impl<'a> Presented<'a> {
     pub(super) fn read(headers: &'a HeaderMap) -> Self {
         let mut presented = Self::default();
         for text in texts(headers, "authorization") {
-            let (scheme, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+            let text = text.trim();
+            let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
             let rest = rest.trim();
             if scheme.eq_ignore_ascii_case("bearer") {
                 presented.bearers.push(rest);

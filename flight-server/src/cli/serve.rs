@@ -42,9 +42,9 @@ Examples:
 
 Standard output gets one line, \"ready flight=grpc://HOST:PORT\", when the server answers; with
 --postgres-listen \" postgres=postgresql://HOST:PORT\" follows, with --metrics-listen
-\" metrics=http://HOST:PORT\". Ctrl-C and SIGTERM end it within ten seconds, after its pipelines have
-committed what they have read. Any address beyond loopback, but for metrics, needs a token, users
-or client certificates, and TLS or --insecure-listen.";
+\" metrics=http://HOST:PORT\". Ctrl-C and SIGTERM end it within ten seconds, after its pipelines
+have committed what they have read. Any address beyond loopback, but for metrics, needs a token,
+users or client certificates, and TLS or --insecure-listen.";
 
 /// Arguments of `sluice serve`.
 #[derive(Debug, Clone, Args)]

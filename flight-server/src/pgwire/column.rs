@@ -41,7 +41,7 @@ pub(super) enum Column {
     Time(PrimitiveArray<Time64MicrosecondType>),
     Timestamp(PrimitiveArray<TimestampMicrosecondType>, Option<Tz>),
     Interval(PrimitiveArray<IntervalMonthDayNanoType>),
-    List(ListArray, Box<Column>, u32),
+    List(ListArray, Box<Self>, u32),
 }
 
 /// The columns of `batch`; points in time with a zone are shown in `zone`.
@@ -268,6 +268,6 @@ fn json(array: &ArrayRef) -> std::result::Result<StringArray, arrow::error::Arro
     };
     // Line ends inside of texts are escaped in JSON.
     let lines = lines.strip_suffix(b"\n").unwrap_or(&lines);
-    let lines = (array.len() > 0).then(|| lines.split(|byte| *byte == b'\n'));
+    let lines = (!array.is_empty()).then(|| lines.split(|byte| *byte == b'\n'));
     Ok(lines.into_iter().flatten().map(value).collect())
 }

@@ -158,7 +158,10 @@ fn set(mut words: Words<'_>) -> Result<Option<Command>, Refusal> {
             return Ok(Some(Command::Nothing("SET")));
         }
         let dotted = words.sign('.').then(|| words.name()).flatten();
-        let name = dotted.map_or(name.clone(), |more| format!("{name}.{more}"));
+        let name = match dotted {
+            Some(more) => format!("{name}.{more}"),
+            None => name,
+        };
         if !(words.sign('=') || words.take("to")) {
             return Err(expected("TO or = and a value"));
         }

@@ -48,8 +48,8 @@ pub(super) struct Ending {
     pub(super) drained: CancellationToken,
 }
 
-/// Whether a transaction block is open. Every statement is committed by itself all the same; drivers
-/// keep count by this.
+/// Whether a transaction block is open. Every statement is committed by itself all the same;
+/// drivers keep count by this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Block {
     Idle,
@@ -88,6 +88,10 @@ impl Connection {
     ///
     /// # Errors
     /// When no session can be made for it.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the wire goes back to who tells the client"
+    )]
     pub(super) fn new(
         wire: Wire,
         shared: Arc<Shared>,

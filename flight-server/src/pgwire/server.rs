@@ -98,7 +98,7 @@ pub async fn serve(
         accounts: Arc::new(Token::new(options.token.as_deref())),
         users: None,
         keys: Keys::default(),
-        plain: tls.is_none() || options.listen.ip().is_loopback() || options.insecure_listen,
+        plain: tls.is_none() || options.insecure_listen,
         tls,
     };
     listen(options.listen, shared, shutdown).await
@@ -123,7 +123,7 @@ pub(crate) async fn serve_users(
         accounts,
         users: Some(users),
         keys: Keys::default(),
-        plain: tls.is_none() || address.ip().is_loopback() || insecure,
+        plain: tls.is_none() || insecure,
         tls: tls.map(Acceptor::Renewed),
     };
     listen(address, shared, shutdown).await

@@ -32,6 +32,10 @@ pub(super) struct Statement {
 
 /// What runs a statement.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every statement is the engine's"
+)]
 pub(super) enum Work {
     /// Nothing: there is no statement.
     Empty,

@@ -172,10 +172,8 @@ fn quoted(rest: &str, quote: char) -> Option<(String, usize)> {
     let mut text = String::new();
     let mut chars = rest.char_indices().skip(1).peekable();
     while let Some((index, next)) = chars.next() {
-        if next == quote {
-            if chars.next_if(|(_, after)| *after == quote).is_none() {
-                return Some((text, index + 1));
-            }
+        if next == quote && chars.next_if(|(_, after)| *after == quote).is_none() {
+            return Some((text, index + 1));
         }
         text.push(next);
     }

@@ -1,6 +1,7 @@
 //! Bulk ingestion: the rows of a put become rows of a table, in one commit, while they arrive.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
@@ -48,8 +49,7 @@ pub(super) async fn run(
     let rows = rows.chain(stream::once(still_there(ended)).filter_map(std::future::ready));
     let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::new(schema), rows));
     let who = (call.principal.name(), call.session_id);
-    let described = format!("INGEST INTO {}", command.table);
-    let listed = rooms.queries.begin(Uuid::new_v4(), who, &described);
+    let listed = rooms.queries.begin(Uuid::new_v4(), who);
     let ingest = Ingest {
         table: command.table,
         if_missing,
@@ -72,6 +72,7 @@ pub(super) async fn run(
             Some(answer) = asked.recv() => answer_if_there(answer).await,
         }
     };
+    rooms.effects.fetch_add(1, Ordering::Release);
     Ok(i64::try_from(stored).unwrap_or(i64::MAX))
 }
 

@@ -35,6 +35,7 @@ mod actions;
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use arrow::datatypes::Schema;
@@ -97,6 +98,8 @@ pub(crate) struct Rooms {
     queries: Arc<Queries>,
     /// Queries that were cancelled before they began.
     cancelled: Shelf<()>,
+    /// Statements with an effect that have ended: plans made before may be out of date.
+    effects: AtomicU64,
 }
 
 /// A plan and the session that it was made in.
@@ -140,6 +143,7 @@ impl Service {
             plans: Shelf::new(PLANS_MAX, PLAN_IDLE),
             statements: Shelf::new(STATEMENTS_MAX, STATEMENT_IDLE),
             cancelled: Shelf::new(CANCELLED_MAX, TICKET_LIFE),
+            effects: AtomicU64::new(0),
         }))
     }
 

@@ -17,7 +17,6 @@ use sluice_engine::session::Prepared;
 use sluice_engine::statement::DIALECT;
 use tonic::Streaming;
 
-use crate::schema::cast;
 use crate::status::Result;
 
 /// Rows of parameters in one call.
@@ -81,13 +80,11 @@ pub(super) fn bind(prepared: Prepared, rows: &RecordBatch, row: usize) -> Result
     }
     let mut values = Vec::with_capacity(parameters.len());
     for (field, column) in parameters.iter().zip(rows.columns()) {
-        let value = cast(&column.slice(row, 1), field.data_type()).map_err(|error| {
-            Error::user(format!(
-                "the value of parameter \"{}\" does not fit: {error}",
-                field.name()
-            ))
+        let value = ScalarValue::try_from_array(column, row).map_err(|error| {
+            let name = field.name();
+            Error::user(format!("the value of parameter \"{name}\" cannot be read")).source(error)
         })?;
-        values.push(ScalarValue::try_from_array(&value, 0).map_err(Error::from)?);
+        values.push(value);
     }
     Ok(prepared.with_parameters(ParamValues::from(values))?)
 }
@@ -119,9 +116,10 @@ pub(super) async fn read(
         }
         batches.push(batch);
     }
-    let Some(schema) = batches.first().map(RecordBatch::schema) else {
+    let Some(schema) = data.schema().cloned() else {
         return Ok(None);
     };
+    // Columns without rows are no rows, not values that were given before.
     let rows = concat_batches(&schema, &batches)?;
     Ok((rows.num_columns() > 0).then_some(rows))
 }

@@ -1,6 +1,7 @@
 //! Prepared statements. A handle names the statement's text and the parameters bound last; the plan
 //! is made again for each run, so that a statement prepared long ago reads tables as they are.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,9 +42,25 @@ pub(super) struct Statement {
 #[derive(Debug, Default)]
 struct State {
     /// The plan made for preparing, until it is used.
-    plan: Option<(Prepared, Instant)>,
+    plan: Option<Fresh>,
     /// The values bound last: one row for a query, any number for an update.
     bound: Option<RecordBatch>,
+}
+
+/// The plan made for preparing.
+#[derive(Debug)]
+struct Fresh {
+    prepared: Prepared,
+    made: Instant,
+    /// What [`Rooms::effects`] was.
+    effects: u64,
+}
+
+impl Fresh {
+    /// Whether a plan made now would be the same: who has just inserted reads what he inserted.
+    fn holds(&self, rooms: &Rooms) -> bool {
+        self.made.elapsed() < PLAN_FRESH && self.effects == rooms.effects.load(Ordering::Acquire)
+    }
 }
 
 impl Statement {
@@ -52,13 +69,13 @@ impl Statement {
     }
 
     /// The statement ready to run with the values bound last, and those values for a ticket.
-    async fn ready(&self, session: &Session) -> Result<(Prepared, Vec<u8>)> {
+    async fn ready(&self, rooms: &Rooms, session: &Session) -> Result<(Prepared, Vec<u8>)> {
         let (plan, bound) = {
             let mut state = self.state();
             (state.plan.take(), state.bound.clone())
         };
         let prepared = match plan {
-            Some((prepared, made)) if made.elapsed() < PLAN_FRESH => prepared,
+            Some(plan) if plan.holds(rooms) => plan.prepared,
             _ => session.prepare(&self.sql).await?,
         };
         match bound {
@@ -103,7 +120,11 @@ pub(super) async fn create(rooms: &Rooms, call: &Call, sql: &str) -> Result<Any>
         any.value = value.into();
     }
     let state = State {
-        plan: Some((prepared, Instant::now())),
+        plan: Some(Fresh {
+            prepared,
+            made: Instant::now(),
+            effects: rooms.effects.load(Ordering::Acquire),
+        }),
         bound: None,
     };
     rooms.statements.put(
@@ -126,7 +147,7 @@ pub(super) async fn create(rooms: &Rooms, call: &Call, sql: &str) -> Result<Any>
 /// When the handle is unknown, a parameter has no value, or planning or running fails.
 pub(super) async fn info(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<FlightInfo> {
     let statement = find(rooms, call, handle)?;
-    let (prepared, parameters) = statement.ready(&call.session).await?;
+    let (prepared, parameters) = statement.ready(rooms, &call.session).await?;
     statement::offer(rooms, call, prepared, (statement.profile, parameters)).await
 }
 
@@ -136,7 +157,7 @@ pub(super) async fn info(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<Fl
 /// When the handle is unknown or planning fails.
 pub(super) async fn schema(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<SchemaRef> {
     let statement = find(rooms, call, handle)?;
-    let (prepared, _) = statement.ready(&call.session).await?;
+    let (prepared, _) = statement.ready(rooms, &call.session).await?;
     Ok(statement::answer_schema(&prepared, statement.profile))
 }
 
@@ -168,10 +189,10 @@ pub(super) async fn update(
     let statement = find(rooms, call, handle)?;
     let bound = statement.state().bound.clone();
     let Some(rows) = rows.or(bound) else {
-        let (prepared, _) = statement.ready(&call.session).await?;
+        let (prepared, _) = statement.ready(rooms, &call.session).await?;
         return statement::counted(rooms, call, &prepared).await;
     };
-    let mut touched = -1;
+    let mut touched = if rows.num_rows() == 0 { 0 } else { -1 };
     for row in 0..rows.num_rows() {
         let prepared = call.session.prepare(&statement.sql).await?;
         let prepared = parameters::bind(prepared, &rows, row)?;

@@ -3,6 +3,7 @@
 //! drivers never redeem the ticket of a statement that has no rows.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -88,7 +89,7 @@ pub(super) async fn redeem(rooms: &Rooms, call: &Call, handle: &[u8]) -> Result<
     }
     // Whoever cancels says so first and ends what is listed then, so one of the two is seen.
     let who = (call.principal.name(), ticket.session());
-    let listed = rooms.queries.begin(ticket.id(), who, &ticket.sql);
+    let listed = rooms.queries.begin(ticket.id(), who);
     if rooms.cancelled.get(ticket.id()).is_some() {
         return Err(Error::cancelled("the query was cancelled").into());
     }
@@ -121,8 +122,9 @@ pub(super) async fn update(rooms: &Rooms, call: &Call, script: &str) -> Result<i
 /// As [`run`].
 pub(super) async fn counted(rooms: &Rooms, call: &Call, prepared: &Prepared) -> Result<i64> {
     let who = (call.principal.name(), call.session_id);
-    let listed = rooms.queries.begin(Uuid::new_v4(), who, prepared.sql());
+    let listed = rooms.queries.begin(Uuid::new_v4(), who);
     let ended = run(&call.session, prepared).await;
+    rooms.effects.fetch_add(1, Ordering::Release);
     listed.ended(ended.as_ref().err().map(Refusal::kind));
     ended
 }

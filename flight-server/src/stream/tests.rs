@@ -35,7 +35,7 @@ fn sending(
     wishes: Wishes,
 ) -> (Arc<Cpu>, Arc<Queries>, Messages) {
     let (cpu, queries) = (Cpu::new().unwrap(), Arc::new(Queries::new(Arc::default())));
-    let listed = queries.begin(uuid::Uuid::nil(), (&"me".into(), uuid::Uuid::nil()), "");
+    let listed = queries.begin(uuid::Uuid::nil(), (&"me".into(), uuid::Uuid::nil()));
     let messages = rows(wire, start, (&cpu, listed), wishes).unwrap();
     (cpu, queries, messages)
 }

@@ -69,7 +69,7 @@ impl Throttle {
                 oldest.and_then(|oldest| records.remove(&oldest));
             }
         }
-        let record = records.entry(address).or_insert(Record {
+        let record = records.entry(address).or_insert_with(|| Record {
             wrong: 0,
             waiting: 0,
             last: Instant::now(),

@@ -110,8 +110,8 @@ CATALOG = [
     "SELECT oid, nspname FROM pg_catalog.pg_namespace WHERE nspname = 'public'",
     "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = 'public' AND c.relkind IN ('r', 'v') AND c.relname = '{t}'",
-    "SELECT attname, format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute"
-    " WHERE attrelid = '{t}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+    "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a"
+    " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid WHERE c.relname = '{t}' AND a.attnum > 0 ORDER BY a.attnum",
     "SELECT tablename FROM pg_tables WHERE tablename = '{t}'",
     "SELECT datname FROM pg_database WHERE datname = current_database()",
     "SELECT typname FROM pg_type WHERE oid = 20",

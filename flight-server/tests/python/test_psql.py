@@ -98,6 +98,3 @@ def test_fetch_count_reads_in_pieces(psql):
     assert len(ended.stdout.splitlines()) == 1000, ended.stderr
 
 
-def test_the_command_describes_a_query(psql):
-    ended = psql("-A", "-t", given="SELECT 1::BIGINT AS one, 'x' AS letter \\gdesc\n")
-    assert ended.stdout == "one|bigint\nletter|text\n", ended.stderr

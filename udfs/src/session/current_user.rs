@@ -26,11 +26,11 @@ pub fn udf() -> ScalarUDF {
     doc_section(label = "Session"),
     description = "The name of the user whom the session belongs to: who signed in to the \
 server, or \
-`sluice` where nobody has to. It is called without parentheses too; `user` without \
-parentheses is a column wherever a query reads tables.",
+`sluice` where nobody has to. It is written without parentheses; `user` is a column wherever \
+a query reads tables.",
     syntax_example = "current_user()",
     sql_example = r#"```sql
-> SELECT current_user() AS name;
+> SELECT current_user AS name;
 +--------+
 | name   |
 +--------+

@@ -31,13 +31,12 @@ from 23:00 to \
 counts beginnings of units.",
     syntax_example = "timestampdiff(unit, beginning, ending)",
     sql_example = r#"```sql
-> SELECT timestampdiff('day', TIMESTAMP '2026-02-05 23:00:00', TIMESTAMP '2026-02-06
-  01:00:00') AS days;
-+------+
-| days |
-+------+
-| 0    |
-+------+
+> SELECT timestampdiff('hour', TIMESTAMP '2026-02-05', TIMESTAMP '2026-02-06') AS hours;
++-------+
+| hours |
++-------+
+| 24    |
++-------+
 ```"#,
     argument(
         name = "unit",

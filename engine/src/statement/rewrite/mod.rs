@@ -112,7 +112,7 @@ mod tests {
             ),
             (
                 "SELECT TOP 5 a FROM t UNION ALL SELECT TOP (2) a FROM u",
-                "(SELECT a FROM t LIMIT 5) UNION ALL (SELECT a FROM u LIMIT (2))",
+                "(SELECT a FROM t LIMIT 5) UNION ALL (SELECT a FROM u LIMIT 2)",
             ),
             (
                 "SELECT timestampdiff(SQL_TSI_DAY, a, b), dateadd(month, 1, a) FROM t",

@@ -15,6 +15,29 @@ use datafusion_postgres::datafusion_pg_catalog::pg_catalog as known;
 
 use super::super::setting::VERSION;
 
+/// What has nothing to say: there are no comments, keys, triggers or stored definitions.
+const NOTHING: [&str; 19] = [
+    "obj_description",
+    "col_description",
+    "shobj_description",
+    "pg_get_expr",
+    "pg_get_viewdef",
+    "pg_get_indexdef",
+    "pg_get_constraintdef",
+    "pg_get_partkeydef",
+    "pg_get_ruledef",
+    "pg_get_triggerdef",
+    "pg_get_statisticsobjdef_columns",
+    "pg_get_serial_sequence",
+    "pg_get_function_result",
+    "pg_get_function_arguments",
+    "pg_get_function_identity_arguments",
+    "pg_get_functiondef",
+    "pg_tablespace_location",
+    "inet_server_addr",
+    "inet_client_addr",
+];
+
 /// The functions of a session of `user` on the connection `process`.
 pub(super) fn all(user: &str, process: i32) -> Vec<Arc<ScalarUDF>> {
     let text = |text: &str| ScalarValue::Utf8(Some(text.to_owned()));
@@ -39,6 +62,7 @@ pub(super) fn all(user: &str, process: i32) -> Vec<Arc<ScalarUDF>> {
         ("pg_is_in_recovery", ScalarValue::Boolean(Some(false))),
         ("pg_my_temp_schema", ScalarValue::Int32(Some(0))),
         ("pg_is_other_temp_schema", ScalarValue::Boolean(Some(false))),
+        ("pg_size_pretty", text("0 bytes")),
         ("pg_relation_size", ScalarValue::Int64(Some(0))),
         ("pg_total_relation_size", ScalarValue::Int64(Some(0))),
         ("pg_table_size", ScalarValue::Int64(Some(0))),
@@ -65,27 +89,7 @@ pub(super) fn all(user: &str, process: i32) -> Vec<Arc<ScalarUDF>> {
     ] {
         all.push(constant(name, ScalarValue::Boolean(Some(true))));
     }
-    for name in [
-        "obj_description",
-        "col_description",
-        "shobj_description",
-        "pg_get_expr",
-        "pg_get_viewdef",
-        "pg_get_indexdef",
-        "pg_get_constraintdef",
-        "pg_get_partkeydef",
-        "pg_get_ruledef",
-        "pg_get_triggerdef",
-        "pg_get_statisticsobjdef_columns",
-        "pg_get_serial_sequence",
-        "pg_get_function_result",
-        "pg_get_function_arguments",
-        "pg_get_function_identity_arguments",
-        "pg_get_functiondef",
-        "pg_tablespace_location",
-        "inet_server_addr",
-        "inet_client_addr",
-    ] {
+    for name in NOTHING {
         all.push(constant(name, ScalarValue::Utf8(None)));
     }
     all.into_iter().map(Arc::new).collect()

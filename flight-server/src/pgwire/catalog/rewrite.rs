@@ -105,10 +105,8 @@ impl VisitorMut for Plain {
                 let inner = inner.as_ref().clone();
                 *expr = inner;
             }
-            Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } => {
-                if is_placeholder(right) {
-                    **right = texts(right.as_ref().clone());
-                }
+            Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } if is_placeholder(right) => {
+                **right = texts(right.as_ref().clone());
             }
             _ => {}
         }

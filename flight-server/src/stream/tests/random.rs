@@ -427,7 +427,7 @@ async fn what_is_announced_is_what_is_sent_whatever_the_types() {
                     "{what}"
                 );
                 let nobody = (&"me".into(), uuid::Uuid::nil());
-                let listed = queries.begin(uuid::Uuid::nil(), nobody, "");
+                let listed = queries.begin(uuid::Uuid::nil(), nobody);
                 let query = QueryStream::ready(batch.clone());
                 let wishes = Wishes::default();
                 let messages = rows(

@@ -14,7 +14,8 @@ use super::*;
 
 const TOKEN: &str = "correct horse";
 /// The verifier of "open:sesame".
-const ALICE: &str = "SCRAM-SHA-256$4096:MDEyMzQ1Njc4OWFiY2RlZg==$hWY63d6BugAMSGSxTog5r4yDe1+6KJ6cMdeCtkW2Juk=:\
+const ALICE: &str = "SCRAM-SHA-256$4096:MDEyMzQ1Njc4OWFiY2RlZg==$\
+                     hWY63d6BugAMSGSxTog5r4yDe1+6KJ6cMdeCtkW2Juk=:\
                      ocvPNbfxFXjRFZnZLf4zpCI3iGbW1qUhKUIKdf/Pqcs=";
 const KEY: &str = "slk_of_a_test";
 

@@ -93,7 +93,7 @@ async fn ask(
     if let Some(token) = token {
         client.set_token(token.to_owned());
     }
-    Ok(client.execute("SELECT 1".to_owned(), None).await?)
+    client.execute("SELECT 1".to_owned(), None).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
