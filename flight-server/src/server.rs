@@ -179,9 +179,6 @@ pub async fn serve(
             shutdown.clone().cancelled_owned(),
         );
     let postgres_address = postgres.as_ref().map(PostgresRunning::address);
-    let ended = |error: tonic::transport::Error| {
-        Error::unavailable(format!("the server ended: {error}")).source(error)
-    };
     let mut task = JoinSet::<Result<()>>::new();
     task.spawn(async move {
         tokio::select! {
@@ -203,6 +200,10 @@ pub async fn serve(
         task,
         _beside: beside,
     })
+}
+
+fn ended(error: tonic::transport::Error) -> Error {
+    Error::unavailable(format!("the server ended: {error}")).source(error)
 }
 
 /// The limits of the protocol.

@@ -1,7 +1,6 @@
 //! Parameters: `?` becomes `$1`, `$2` and so on before planning; values come as columns of a batch
 //! and are bound by position, because drivers name the columns as they like.
 
-use arrow::array::Array;
 use arrow::compute::concat_batches;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;

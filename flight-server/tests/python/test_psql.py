@@ -96,5 +96,3 @@ def test_fetch_count_reads_in_pieces(psql):
     script = "\\set FETCH_COUNT 100\nSELECT value FROM generate_series(1, 1000);\n"
     ended = psql("-A", "-t", given=script)
     assert len(ended.stdout.splitlines()) == 1000, ended.stderr
-
-
